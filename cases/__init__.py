@@ -1,0 +1,1 @@
+"""What residents apply for: drafts, submission, progress."""

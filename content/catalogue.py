@@ -1,0 +1,82 @@
+"""The catalogue as one process serves it: guides read through a sub-second copy, an index swapped when the revision moves."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import orjson
+
+from content.guides import guide, unknown_item
+from content.search import Filters, Found, Index
+from content.store import CatalogueState, Content
+from kit.clock import at_edge
+from kit.errors import Unavailable
+from kit.mongo import PyMongoError
+
+log = logging.getLogger(__name__)
+
+KEEP = 0.8  # seconds a guide's bytes may be served again, counted from before they were read: never a superseded one past 1 s
+MAX_KEPT = 2000
+
+
+class Catalogue:
+    """Built once per process; `watch` keeps it fresh until cancelled."""
+
+    def __init__(self, store: Content, *, keep: float = KEEP) -> None:
+        self.store = store
+        self._keep = keep
+        self._kept: dict[tuple[str, str | None], tuple[float, bytes]] = {}
+        self._index: Index | None = None
+        self.state = CatalogueState("", 0, None, False)
+
+    async def guide(self, code: str, situation: str | None = None) -> bytes:
+        """The guide as JSON. Raises NotFound, Invalid."""
+        key = (code, situation)
+        kept = self._kept.get(key)
+        started = time.monotonic()
+        if kept is not None and started < kept[0]:
+            return kept[1]
+        row = await self.store.item(code)
+        if row is None:
+            raise unknown_item()
+        body = orjson.dumps(guide(row, self.as_of, situation))
+        if self._keep > 0:
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
+            self._kept[key] = (started + self._keep, body)
+        return body
+
+    async def item(self, code: str) -> dict[str, Any]:
+        """The whole element set of the current version, with `as_of`. Raises NotFound."""
+        row = await self.store.item(code)
+        if row is None:
+            raise unknown_item()
+        return {**row["item"], "as_of": self.as_of}
+
+    def find(self, query: str, filters: Filters, offset: int, limit: int) -> tuple[list[Found], int]:
+        """One page and the total. Raises Unavailable until the first index stands."""
+        if self._index is None:
+            raise Unavailable("catalogue_loading", "事项目录正在载入，请稍候再试", retry_after=2)
+        return self._index.find(query, filters, offset, limit)
+
+    @property
+    def as_of(self) -> str | None:
+        return at_edge(self.state.as_of) if self.state.as_of else None
+
+    async def refresh(self) -> None:
+        """Read the catalogue's state; rebuild the index beside the old one when the revision moved."""
+        state = await self.store.state()
+        if self._index is None or self._index.revision != state.revision:
+            items = await self.store.all_items()
+            self._index = await asyncio.to_thread(Index, items, state.revision)
+        self.state = state
+
+    async def watch(self, every: float = 1.0) -> None:
+        """Edge of a job: the old copy goes on serving, dated, while the store is away."""
+        while True:
+            try:
+                await self.refresh()
+            except PyMongoError as exc:
+                log.warning("catalogue not refreshed", extra={"error": type(exc).__name__})
+            await asyncio.sleep(every)

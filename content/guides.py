@@ -1,0 +1,132 @@
+"""The guide of an item: what a resident must know, part by part, and honestly "not recorded" where the item is silent."""
+
+from typing import Any
+
+from kit.errors import Invalid, NotFound
+from kit.money import yuan
+
+UNKNOWN_ITEM = "没有找到这个事项，它可能已更名或下架，请重新搜索"
+_UNITS = {"working_days": "个工作日", "calendar_days": "个自然日"}
+
+
+def guide(row: dict[str, Any], as_of: str | None, situation: str | None = None) -> dict[str, Any]:
+    """Shape a stored item. Every part is {recorded, text, …}; `as_of` is when the core last confirmed it (RFC 3339 +08:00).
+
+    `situation` is a comma-separated list of option ids. Raises Invalid for one the item does not have.
+    """
+    item = row["item"]
+    chosen = _chosen(item, situation)
+    return {
+        "code": item["code"],
+        "version": item["version"],
+        "name": item["name"],
+        "kind": item["kind"],
+        "department": item["department"]["name"],
+        "region": item["region"],
+        "audience": item["audience"],
+        "themes": item["themes"],
+        "as_of": as_of,
+        "situations": item["situations"],
+        "parts": {
+            "materials": _materials(item, chosen),
+            "fee": _fees(item["fees"]),
+            "time_limit": _limits(item["statutory_limit"], item["promised_limit"]),
+            "location": _places(item["places"]),
+            "process": _steps(item["steps"]),
+            "conditions": _text(item["conditions"]),
+            "contact": _contact(item["consult_phone"], item["complaint_phone"]),
+            "visits": _visits(item["visits"]),
+            "delivery": _delivery(item["delivery"]),
+        },
+        "online": item["online"],
+        "online_url": item["online_url"],
+        "legal_basis": item["legal_basis"],
+        "results": item["results"],
+        "faq": item["faq"],
+        "can_apply": item["online"] is not False,
+    }
+
+
+def unknown_item() -> NotFound:
+    return NotFound("item_unknown", UNKNOWN_ITEM)
+
+
+def _chosen(item: dict[str, Any], situation: str | None) -> set[str] | None:
+    if not situation:
+        return None
+    chosen = {part.strip() for part in situation.split(",") if part.strip()}
+    known = {option["id"] for question in item["situations"] for option in question["options"]}
+    if not chosen <= known:
+        raise Invalid("situation_unknown", "这个事项没有您选择的情形，请从列出的情形中选择")
+    return chosen
+
+
+def _materials(item: dict[str, Any], chosen: set[str] | None) -> dict[str, Any]:
+    materials = item["materials"]
+    if materials is None:
+        return _missing(items=[])
+    if chosen is not None:
+        materials = [one for one in materials if not one["situations"] or chosen.intersection(one["situations"])]
+    text = "；".join(one["name"] for one in materials) or "无需提交材料"
+    return {"recorded": True, "text": text, "items": materials}
+
+
+def _fees(fees: list[dict[str, Any]] | None) -> dict[str, Any]:
+    if fees is None:
+        return _missing(items=[])
+    if not fees:
+        return {"recorded": True, "text": "不收费", "items": []}
+    told = []
+    for fee in fees:
+        amount = f"{yuan(fee['amount_fen'])} 元" if fee["amount_fen"] is not None else (fee["standard"] or "金额未登记")
+        told.append(f"{fee['name']}：{amount}")
+    return {"recorded": True, "text": "；".join(told), "items": fees}
+
+
+def _limits(statutory: dict[str, Any] | None, promised: dict[str, Any] | None) -> dict[str, Any]:
+    told = []
+    for label, limit in (("承诺", promised), ("法定", statutory)):
+        if limit is not None:
+            told.append(f"{label}{limit['days']}{_UNITS[limit['unit']]}" if limit["days"] else f"{label}当场办结")
+    if not told:
+        return _missing(statutory=None, promised=None)
+    return {"recorded": True, "text": "，".join(told), "statutory": statutory, "promised": promised}
+
+
+def _places(places: list[dict[str, Any]] | None) -> dict[str, Any]:
+    if not places:
+        return _missing(items=[])
+    return {"recorded": True, "text": "；".join(f"{one['name'] or ''} {one['address']}".strip() for one in places), "items": places}
+
+
+def _steps(steps: list[dict[str, Any]] | None) -> dict[str, Any]:
+    if not steps:
+        return _missing(items=[])
+    return {"recorded": True, "text": " → ".join(one["name"] for one in steps), "items": steps}
+
+
+def _contact(consult: str | None, complaint: str | None) -> dict[str, Any]:
+    told = [f"{label}：{phone}" for label, phone in (("咨询电话", consult), ("监督投诉", complaint)) if phone]
+    if not told:
+        return _missing(consult=None, complaint=None)
+    return {"recorded": True, "text": "；".join(told), "consult": consult, "complaint": complaint}
+
+
+def _visits(visits: int | None) -> dict[str, Any]:
+    if visits is None:
+        return _missing(count=None)
+    return {"recorded": True, "text": f"最多跑 {visits} 次" if visits else "无需到现场", "count": visits}
+
+
+def _delivery(delivery: bool | None) -> dict[str, Any]:
+    if delivery is None:
+        return _missing(available=None)
+    return {"recorded": True, "text": "结果可以快递送达" if delivery else "不支持快递送达", "available": delivery}
+
+
+def _text(text: str | None) -> dict[str, Any]:
+    return {"recorded": True, "text": text} if text else _missing()
+
+
+def _missing(**shape: Any) -> dict[str, Any]:
+    return {"recorded": False, "text": "未登记，请致电办理部门或 12345 核实", **shape}

@@ -1,0 +1,80 @@
+"""Every query of content. An item's newest version is one document; older versions stay readable beside it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kit.clock import now
+from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo
+
+INDEXES = {
+    "items": [IndexModel([("changed", ASCENDING)])],
+    "item_versions": [],
+    "items_parked": [IndexModel([("at", ASCENDING)])],
+    "catalogue": [],
+}
+_STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueState:
+    """`cursor`: where the feed goes on. `revision` grows with every applied change. `as_of`: when the core last confirmed it all."""
+
+    cursor: str
+    revision: int
+    as_of: datetime | None
+    first_load_done: bool
+
+
+class Content:
+    def __init__(self, mongo: Mongo) -> None:
+        self._items = mongo["items"]
+        self._versions = mongo["item_versions"]
+        self._parked = mongo["items_parked"]
+        self._catalogue = mongo["catalogue"]
+
+    async def item(self, code: str) -> dict[str, Any] | None:
+        """The current version, or None if unknown or taken down."""
+        found = await self._items.find_one({"_id": code})
+        return found if found is not None and found["item"] is not None else None
+
+    async def item_version(self, code: str, version: int) -> dict[str, Any] | None:
+        return await self._versions.find_one({"_id": f"{code}@{version}"})
+
+    async def all_items(self) -> list[dict[str, Any]]:
+        """Every live item, for the search index."""
+        return [row["item"] async for row in self._items.find({"item": {"$ne": None}}, {"item": 1})]
+
+    async def apply(self, code: str, version: int, seq: int, item: dict[str, Any] | None, revision: int) -> bool:
+        """Compare-and-set by feed sequence: an older record never overwrites a newer one. True if something changed."""
+        change = {"$set": {"version": version, "seq": seq, "item": item, "changed": revision, "synced_at": now()}}
+        try:
+            result = await self._items.update_one({"_id": code, "seq": {"$lt": seq}}, change, upsert=True)
+        except DuplicateKeyError:  # the document is there and is as new or newer
+            return False
+        if item is not None:
+            row = {"item": item, "at": now()}
+            await self._versions.update_one({"_id": f"{code}@{version}"}, {"$setOnInsert": row}, upsert=True)
+        return bool(result.modified_count or result.upserted_id is not None)
+
+    async def park(self, seq: int, code: str, reason: str, record: dict[str, Any]) -> None:
+        """A record that cannot be read is kept with its reason; the rest go on."""
+        row = {"code": code, "reason": reason, "record": record, "at": now()}
+        await self._parked.update_one({"_id": seq}, {"$setOnInsert": row}, upsert=True)
+
+    async def state(self) -> CatalogueState:
+        row = await self._catalogue.find_one({"_id": _STATE}) or {}
+        return CatalogueState(row.get("cursor", ""), row.get("revision", 0), row.get("as_of"), row.get("first_load_done", False))
+
+    async def advance(self, before: CatalogueState, cursor: str, revision: int, as_of: datetime | None) -> bool:
+        """Move the cursor from where `before` saw it; False if another worker was faster."""
+        change: dict[str, Any] = {"cursor": cursor, "revision": revision}
+        if as_of is not None:
+            change |= {"as_of": as_of, "first_load_done": True}
+        try:
+            seen: dict[str, Any] = {"_id": _STATE, "cursor": before.cursor} if before.cursor else {"_id": _STATE, "cursor": {"$in": ["", None]}}
+            result = await self._catalogue.update_one(seen, {"$set": change}, upsert=not before.cursor)
+        except DuplicateKeyError:
+            return False
+        return bool(result.matched_count or result.upserted_id is not None)
+

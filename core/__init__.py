@@ -1,0 +1,1 @@
+"""The core platform: its contract, frozen types, and the only client that talks to it."""

@@ -1,0 +1,140 @@
+"""The only door to the core platform. Signs, bounds, parses; nothing foreign passes above it.
+
+Raises kit.errors.NotReached (it did nothing), Unknown (it may have acted: ask before repeating) and Refused (it said no).
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from core.signature import Algorithm, sign_call
+from core.types import Applicant, Case, Challenge, EventPage, ItemPage
+from kit.errors import NotReached, Outside, Refused, Unknown
+from kit.http import Http, Reply, repeated
+from kit.ids import new_nonce
+
+PARTY = "core"
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class CoreAccount:
+    """`url` ends before `/core/v1`'s first path segment, e.g. https://core.example.gov.cn/core/v1."""
+
+    url: str
+    client_id: str
+    secret: bytes
+    algorithm: Algorithm = "sha256"
+
+
+class Core:
+    """Contract v1 (core/contract.yaml). Reads are repeated a few times; a submit never is without asking first."""
+
+    def __init__(self, http: Http, account: CoreAccount) -> None:
+        self._http = http
+        self._account = account
+
+    async def items_page(self, cursor: str, limit: int = 200) -> ItemPage:
+        """Records after `cursor` ("" from the start). Raises Unknown when the page itself cannot be read."""
+        return _parsed(await self._read("/items", {"cursor": cursor, "limit": str(limit)}, seconds=20), ItemPage)
+
+    async def events_page(self, cursor: str, limit: int = 200) -> EventPage:
+        return _parsed(await self._read("/events", {"cursor": cursor, "limit": str(limit)}), EventPage)
+
+    async def start_challenge(self, name: str, id_number: str, channel: str) -> Challenge:
+        """Ask the core to let the owner of this name and number confirm. Says nothing about whether the pair exists."""
+        body = orjson.dumps({"name": name, "id_number": id_number, "channel": channel})
+        return _parsed(_accepted(await self._send("POST", "/identity/challenges", body)), Challenge)
+
+    async def challenge(self, challenge: str) -> Challenge:
+        return _parsed(await self._read(f"/identity/challenges/{quote(challenge, safe='')}"), Challenge)
+
+    async def submit(
+        self,
+        request_id: str,
+        item: tuple[str, int],
+        applicant: Applicant,
+        answers: dict[str, Any],
+        materials: list[dict[str, Any]],
+        channel: str,
+    ) -> Case:
+        """File a case once. `item` is (code, version). After Unknown, call `find_case` before calling this again."""
+        content = {
+            "request_id": request_id,
+            "item_code": item[0],
+            "item_version": item[1],
+            "applicant": applicant.model_dump(),
+            "answers": answers,
+            "materials": materials,
+            "channel": channel,
+        }
+        reply = await self._send("POST", "/cases", orjson.dumps(content), {"Idempotency-Key": request_id}, seconds=6)
+        return _parsed(_accepted(reply), Case)
+
+    async def find_case(self, request_id: str) -> Case | None:
+        """What became of a submit whose reply was lost."""
+        found = (await self._read("/cases", {"request_id": request_id})).json().get("cases")
+        if not isinstance(found, list):
+            raise Unknown(PARTY, "garbled_reply")
+        return _case(found[0]) if found else None
+
+    async def case(self, case_no: str) -> Case:
+        return _parsed(await self._read(f"/cases/{quote(case_no, safe='')}"), Case)
+
+    async def _read(self, path: str, query: dict[str, str] | None = None, seconds: float = 5) -> Reply:
+        async def once() -> Reply:
+            reply = await self._send("GET", path + (f"?{urlencode(query)}" if query else ""), b"", seconds=seconds)
+            return _accepted(reply)
+
+        try:
+            return await repeated(once, on=(Unknown,), attempts=3, seconds=seconds)
+        except Refused:
+            raise
+        except Outside as exc:
+            raise NotReached(PARTY, exc.reason) from exc  # a read changes nothing there
+
+    async def _send(self, method: str, path: str, body: bytes, more: dict[str, str] | None = None, seconds: float = 5) -> Reply:
+        url = self._account.url + path
+        timestamp, nonce = str(int(time.time())), new_nonce()
+        target = urlsplit(url).path + (f"?{urlsplit(url).query}" if urlsplit(url).query else "")
+        headers = {
+            "Content-Type": "application/json",
+            "X-Core-Client": self._account.client_id,
+            "X-Core-Timestamp": timestamp,
+            "X-Core-Nonce": nonce,
+            "X-Core-Signature": sign_call(self._account.secret, self._account.algorithm, timestamp, nonce, method, target, body),
+        }
+        return await self._http.send(PARTY, method, url, headers=headers | (more or {}), body=body or None, seconds=seconds)
+
+
+def _accepted(reply: Reply) -> Reply:
+    """2xx passes. 5xx and 429 may or may not have acted; other 4xx is a clear no, named by the core's own code."""
+    if 200 <= reply.status < 300:
+        return reply
+    if reply.status == 429:
+        raise NotReached(PARTY, "busy")
+    if reply.status >= 500 or reply.status < 400:
+        raise Unknown(PARTY, f"http_{reply.status}")
+    try:
+        code = reply.json().get("code")
+    except Unknown:
+        code = None
+    raise Refused(PARTY, code if isinstance(code, str) and code.isidentifier() and len(code) <= 40 else f"http_{reply.status}")
+
+
+def _parsed(reply: Reply, shape: type[M]) -> M:
+    try:
+        return shape.model_validate_json(reply.body)
+    except ValidationError as exc:
+        raise Unknown(PARTY, "wrong_schema") from exc
+
+
+def _case(found: object) -> Case:
+    try:
+        return Case.model_validate(found)
+    except ValidationError as exc:
+        raise Unknown(PARTY, "wrong_schema") from exc

@@ -1,0 +1,15 @@
+"""Counters and histograms of this process, in Prometheus' text form. Labels are our own words, never a person's data."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+requests = Counter("zhangban_requests", "Requests by route and status", ["route", "status"], registry=REGISTRY)
+seconds = Histogram("zhangban_request_seconds", "Time to answer", ["route"], registry=REGISTRY, buckets=(0.01, 0.05, 0.1, 0.3, 0.5, 1, 3, 10))
+outbox_rows = Gauge("zhangban_outbox_rows", "Outbox rows not done", ["state"], registry=REGISTRY)
+outbox_age = Gauge("zhangban_outbox_oldest_due_seconds", "Age of the oldest due outbox row", registry=REGISTRY)
+catalogue_age = Gauge("zhangban_catalogue_age_seconds", "Since the catalogue was last confirmed by the core", registry=REGISTRY)
+
+
+def text() -> bytes:
+    return generate_latest(REGISTRY)

@@ -1,0 +1,84 @@
+"""Mongo through Motor, and the only file that imports it (docs/decisions/0001). Majority, journaled writes; a time-out means unknown."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import ASCENDING, IndexModel, ReadPreference, ReturnDocument
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+__all__ = ["AFTER", "ASCENDING", "Collection", "DuplicateKeyError", "IndexModel", "Mongo", "PyMongoError", "Tx", "connect", "is_outage"]
+
+Document = dict[str, Any]
+Collection = AsyncIOMotorCollection
+Tx = AsyncIOMotorClientSession
+T = TypeVar("T")
+AFTER = ReturnDocument.AFTER
+
+_WRITES = WriteConcern(w="majority", j=True, wtimeout=5000)
+
+
+@dataclass(frozen=True, slots=True)
+class Mongo:
+    """One client, one database. Collections come from here so that nobody can weaken the write concern."""
+
+    client: AsyncIOMotorClient
+    database: AsyncIOMotorDatabase
+
+    def __getitem__(self, name: str) -> Collection:
+        return self.database[name]
+
+    async def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """All writes in `work` that are given `session=tx` happen together or not at all.
+
+        The driver runs `work` again on a write conflict and the commit again on a lost reply, so `work` only reads and writes; 8 s at most.
+        A time-out here means unknown: the caller looks before it repeats.
+        """
+
+        async def run(tx: Tx) -> T:
+            return await work(tx)
+
+        async with asyncio.timeout(8), await self.client.start_session() as session:
+            done: T = await session.with_transaction(run)
+            return done
+
+    async def ping(self) -> None:
+        await self.client.admin.command("ping")
+
+    async def create_indexes(self, wanted: Mapping[str, Sequence[IndexModel]]) -> None:
+        """Idempotent; waits until they are built."""
+        for name, indexes in wanted.items():
+            if indexes:
+                await self.database[name].create_indexes(list(indexes))
+
+    async def close(self) -> None:
+        self.client.close()
+
+
+def connect(url: str, database: str, *, pool: int = 64) -> Mongo:
+    """No traffic yet. Operations fail after 5 s without a primary, 8 s without a reply."""
+    client: AsyncIOMotorClient = AsyncIOMotorClient(
+        url,
+        tz_aware=True,
+        maxPoolSize=pool,
+        serverSelectionTimeoutMS=5000,
+        connectTimeoutMS=3000,
+        socketTimeoutMS=8000,
+        waitQueueTimeoutMS=5000,
+        retryWrites=True,
+        retryReads=True,
+        appname="zhangban",
+    )
+    options: dict[str, Any] = {"write_concern": _WRITES, "read_concern": ReadConcern("majority"), "read_preference": ReadPreference.PRIMARY}
+    return Mongo(client, client.get_database(database, **options))
+
+
+def is_outage(error: PyMongoError) -> bool:
+    """True when the database was away or slow, false when the request itself was wrong."""
+    if isinstance(error, ConnectionFailure | ExecutionTimeout | WTimeoutError):
+        return True
+    return isinstance(error, OperationFailure) and error.has_error_label("TransientTransactionError")

@@ -1,0 +1,1 @@
+"""What mini-programs and providers call: routes, stories that need two features, jobs, wiring, settings."""

@@ -1,0 +1,107 @@
+"""The API process: its table of contents, and how it starts, drains and stops."""
+
+import asyncio
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicException
+
+from kit import errors
+from miniapp_api.gate import Route, mount, take_request_id
+from miniapp_api.openapi import document
+from miniapp_api.problems import problem
+from miniapp_api.routes import cases, core_callbacks, drafts, health, items, login, me, messages
+from miniapp_api.wiring import Deps
+
+log = logging.getLogger(__name__)
+
+DOCS = Path(__file__).parent / "docs_ui"
+ROUTES: list[Route] = [
+    *login.routes,
+    *me.routes,
+    *items.routes,
+    *drafts.routes,
+    *cases.routes,
+    *messages.routes,
+    *core_callbacks.routes,
+    *health.routes,
+]
+
+
+def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
+    """A Sanic app over ready-made dependencies; the caller opens and closes them."""
+    app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
+    app.config.update(
+        REQUEST_MAX_SIZE=1024 * 1024,
+        REQUEST_TIMEOUT=15,
+        RESPONSE_TIMEOUT=30,
+        KEEP_ALIVE_TIMEOUT=75,
+        GRACEFUL_SHUTDOWN_TIMEOUT=20,
+        ACCESS_LOG=False,
+        AUTO_EXTEND=False,
+        PROXIES_COUNT=deps.settings.proxies or None,
+        FALLBACK_ERROR_FORMAT="json",
+    )
+    mount(app, ROUTES, deps)
+    _documentation(app)
+    app.exception(Exception)(_uncaught)
+    watch: list[asyncio.Task[None]] = []
+
+    async def begin(_: Any) -> None:
+        await deps.catalogue.refresh()
+        watch.append(asyncio.create_task(deps.catalogue.watch()))
+
+    async def end(_: Any) -> None:
+        for task in watch:
+            task.cancel()
+
+    app.before_server_start(begin)
+    app.after_server_stop(end)
+    return app
+
+
+def _documentation(app: Sanic[Any, Any]) -> None:
+    """The contract and a page to read it; files are served from here, not from anywhere else."""
+    body = orjson.dumps(document(ROUTES, version("zhangban")))
+
+    async def openapi(_: Request) -> HTTPResponse:
+        return HTTPResponse(body, content_type="application/json")
+
+    app.add_route(openapi, "/openapi.json", name="openapi", ctx_who="anyone")
+    app.static("/docs", DOCS / "index.html", name="docs", content_type="text/html; charset=utf-8")
+    app.static("/docs-ui", DOCS, name="docs_ui")
+
+
+async def _uncaught(request: Request, exc: Exception) -> HTTPResponse:
+    """What no route answered: unknown paths, wrong methods, and bugs, which alone are a 500."""
+    request_id = take_request_id(request)
+    headers: dict[str, str] = {"X-Request-Id": request_id}
+    if isinstance(exc, NotFound):
+        told: errors.AppError = errors.NotFound("path_unknown", "没有这个地址，请检查后再试")
+    elif isinstance(exc, PayloadTooLarge):
+        told = _Status("body_too_large", "内容太大，请精简后再试", 413)
+    elif isinstance(exc, MethodNotAllowed):
+        told = _Status("method_not_allowed", "这个地址不支持此操作", 405)
+        headers["Allow"] = ", ".join(sorted(getattr(exc, "allowed_methods", None) or []))
+    elif isinstance(exc, SanicException) and exc.status_code < 500:
+        told = _Status("request_invalid", "请求不正确，请检查后再试", exc.status_code)
+    elif isinstance(exc, SanicException) and exc.status_code == 503:
+        told = errors.Unavailable("overloaded", "系统繁忙，请稍后再试", retry_after=3)
+    else:
+        log.error("bug", exc_info=exc, extra={"path": request.path})
+        told = _Status("internal_error", "系统出错了，我们已记录，请稍后再试或致电 12345", 500)
+    response = problem(told, request_id)
+    response.headers.update(headers)
+    return response
+
+
+class _Status(errors.AppError):
+    """A refusal whose status is only known here."""
+
+    def __init__(self, code: str, title: str, status: int) -> None:
+        super().__init__(code, title)
+        self.status = status  # type: ignore[misc]  # an instance's own status in place of its class's

@@ -1,0 +1,73 @@
+"""The `zhangban` command: what operators and developers start."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kit import log as kit_log
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="掌办：微信、支付宝城市服务小程序后端。")
+
+
+@app.command()
+def api() -> None:
+    """启动 API 进程（设置来自环境变量）。例：ZHANGBAN_PROFILE=production zhangban api"""
+    from miniapp_api import serve
+
+    kit_log.setup()
+    raise SystemExit(_plain(serve.api))
+
+
+@app.command()
+def worker() -> None:
+    """启动后台进程：事件、推送、目录同步。例：zhangban worker"""
+    from miniapp_api import serve
+
+    kit_log.setup()
+    raise SystemExit(_plain(serve.worker))
+
+
+@app.command()
+def run() -> None:
+    """在本机启动整套：数据库、沙箱、API、后台。例：ZHANGBAN_PORT=8000 zhangban run"""
+    from miniapp_api import run as runner
+
+    raise SystemExit(_plain(runner.main))
+
+
+@app.command()
+def demo(
+    items: Annotated[Path | None, typer.Option(help="事项目录文件（每行一个 JSON）；不给则用自带的事项")] = None,
+) -> None:
+    """从登录走到办结，只经 HTTP，逐步检查。例：zhangban demo --items items.jsonl"""
+    from miniapp_api import demo as journey
+
+    raise SystemExit(_plain(lambda: journey.main(items)))
+
+
+def _plain(command: Callable[[], int | None]) -> int:
+    """A missing part, bad setting or busy port is one clear sentence, never a stack trace."""
+    from kit.embedded import DidNotStart, FolderInUse, MissingPart
+    from miniapp_api.settings import BadSettings
+
+    try:
+        return command() or 0
+    except BadSettings as exc:
+        print("不能启动，请先改正下列设置：", *[f"  - {one}" for one in exc.problems], sep="\n", file=sys.stderr)
+    except (MissingPart, FolderInUse, DidNotStart) as exc:
+        print(str(exc), file=sys.stderr)
+    return 2
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    logging.captureWarnings(True)
+    app()
+
+
+if __name__ == "__main__":
+    main()

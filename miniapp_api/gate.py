@@ -1,0 +1,240 @@
+"""The gate every request passes: who may call, how often, with what; and how every answer and refusal leaves.
+
+A route module declares its routes on a `Routes` list; `mount` puts them on the app. OpenAPI is generated from the same declarations.
+"""
+
+import hmac
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from sanic import HTTPResponse, Request, Sanic
+
+from kit import log as kit_log
+from kit import metrics
+from kit.errors import AppError, FieldError, Invalid, TooMany, Unauthorized, Unavailable
+from kit.idempotency import Answer
+from kit.ids import new_id
+from kit.mongo import PyMongoError, is_outage
+from miniapp_api.problems import from_pydantic, problem
+from miniapp_api.wiring import Deps
+from residents.sessions import Caller, caller_of
+
+log = logging.getLogger("zhangban.request")
+
+Who = Literal["anyone", "resident", "core", "operator"]
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
+_KEY = re.compile(r"^[!-~]{8,128}$")
+SLOW = 0.3  # seconds; slower successes are logged, the rest only counted
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler gets: the request's parts, already checked."""
+
+    request: Request
+    deps: Deps
+    caller: Caller | None
+    body: Any
+    query: Any
+
+    @property
+    def resident(self) -> Caller:
+        """The signed-in resident. Only routes with who="resident" may ask."""
+        if self.caller is None:
+            raise Unauthorized("session_missing", "请先登录")
+        return self.caller
+
+
+Handler = Callable[..., Awaitable["BaseModel | Raw"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes that are the answer already."""
+
+    body: bytes
+    content_type: str = "application/json"
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: str
+    who: Who
+    summary: str
+    handler: Handler
+    body: Any
+    query: type[BaseModel] | None
+    reply: Any
+    status: int
+    idempotent: bool
+    hidden: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class Routes(list[Route]):
+    """Routes of one module, in order."""
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        *,
+        who: Who,
+        summary: str,
+        body: Any = None,
+        query: type[BaseModel] | None = None,
+        reply: Any = None,
+        status: int = 200,
+        idempotent: bool = False,
+        hidden: bool = False,
+    ) -> Callable[[Handler], Handler]:
+        """`summary` in Chinese for the docs; `hidden` leaves it out of them."""
+
+        def register(handler: Handler) -> Handler:
+            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden))
+            return handler
+
+        return register
+
+
+def mount(app: Sanic[Any, Any], routes: list[Route], deps: Deps) -> None:
+    for route in routes:
+        entry = _entry(route, deps)
+        name = re.sub(r"\W+", "_", f"{route.method} {route.path}").strip("_").lower()
+        app.add_route(entry, route.path, methods=[route.method], name=name, ctx_who=route.who)
+
+
+def _entry(route: Route, deps: Deps) -> Callable[..., Awaitable[HTTPResponse]]:
+    """The one wrapper: count, refuse or answer, and never let a stack trace out."""
+    took = metrics.seconds.labels(route.name)
+
+    async def entry(request: Request, **path: str) -> HTTPResponse:
+        started = time.perf_counter()
+        request_id = take_request_id(request)
+        try:
+            response = await _answer(route, deps, request, path)
+        except AppError as exc:
+            response = problem(exc, request_id)
+        except PyMongoError as exc:
+            if not is_outage(exc):
+                raise
+            response = problem(_away(), request_id)
+        except TimeoutError:
+            response = problem(_away(), request_id)
+        response.headers["X-Request-Id"] = request_id
+        spent = time.perf_counter() - started
+        took.observe(spent)
+        metrics.requests.labels(route.name, response.status).inc()
+        if response.status >= 400 or spent > SLOW or request.method != "GET":
+            log.info("request", extra={"route": route.name, "status": response.status, "ms": round(spent * 1000, 1)})
+        return response
+
+    return entry
+
+
+async def _answer(route: Route, deps: Deps, request: Request, path: dict[str, str]) -> HTTPResponse:
+    if route.who in ("anyone", "resident") and not deps.limiter.admits(_who_calls(request)):
+        raise TooMany("too_many_requests", "操作太频繁，请稍候再试", retry_after=1)
+    caller = await _caller(route, deps, request)
+    query = _parse(route.query, dict(request.query_args), "query") if route.query is not None else None
+    body = _parse_body(route.body, request.body) if route.body is not None else None
+    call = Call(request, deps, caller, body, query)
+    if route.idempotent:
+        return await _once(route, deps, call, path)
+    return _response(route, await route.handler(call, **path))
+
+
+async def _once(route: Route, deps: Deps, call: Call, path: dict[str, str]) -> HTTPResponse:
+    """Idempotency-Key: the first answer is the answer; a refusal frees the key."""
+    key = call.request.headers.get("idempotency-key", "")
+    if not _KEY.match(key):
+        wrong = FieldError("Idempotency-Key", "请在请求头里给出 8 到 128 个字符的 Idempotency-Key，同一次操作重试时保持不变")
+        raise Invalid("input_invalid", "缺少防重复提交的编号", errors=(wrong,))
+    scope = f"{call.resident.resident_id} {route.method} {call.request.path}"
+    kept = await deps.idempotency.begin(scope, key, call.request.body)
+    if kept is not None:
+        return HTTPResponse(kept.body, kept.status, content_type="application/json")
+    try:
+        response = _response(route, await route.handler(call, **path))
+    except BaseException:
+        with suppress(PyMongoError):
+            await deps.idempotency.free(scope, key)
+        raise
+    await deps.idempotency.finish(scope, key, Answer(response.status, response.body or b""))
+    return response
+
+
+async def _caller(route: Route, deps: Deps, request: Request) -> Caller | None:
+    if route.who == "operator":
+        _operator(deps, request)
+        return None
+    if route.who != "resident":
+        return None
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("session_missing", "请先登录")
+    return await caller_of(deps.residents, deps.redis, token)
+
+
+def _operator(deps: Deps, request: Request) -> None:
+    """Metrics: open in development, by token in production, closed there without one."""
+    if deps.settings.profile == "dev":
+        return
+    token = deps.settings.metrics_token
+    given = request.headers.get("authorization", "")
+    if token is None or not hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
+        raise Unauthorized("operator_token_missing", "需要运维令牌")
+
+
+def _parse(shape: type[BaseModel], data: dict[str, Any], where: str) -> BaseModel:
+    try:
+        return shape.model_validate(data)
+    except ValidationError as exc:
+        raise from_pydantic(exc) from exc
+
+
+def _parse_body(shape: Any, raw: bytes) -> Any:
+    try:
+        data = orjson.loads(raw or b"{}")
+    except orjson.JSONDecodeError as exc:
+        raise Invalid("json_invalid", "请求内容不是正确的 JSON，请检查后再试") from exc
+    try:
+        return TypeAdapter(shape).validate_python(data) if not isinstance(shape, type) else shape.model_validate(data)
+    except ValidationError as exc:
+        raise from_pydantic(exc) from exc
+
+
+def _response(route: Route, answer: BaseModel | Raw) -> HTTPResponse:
+    if isinstance(answer, Raw):
+        return HTTPResponse(answer.body, answer.status or route.status, dict(answer.headers), answer.content_type)
+    status = getattr(answer, "http_status", None) or route.status
+    return HTTPResponse(answer.model_dump_json(exclude={"http_status"}), status, content_type="application/json")
+
+
+def take_request_id(request: Request) -> str:
+    """The client's own if it is well-formed, else a new one; every log line of this request carries it."""
+    given = request.headers.get("x-request-id", "")
+    chosen = given if _REQUEST_ID.match(given) else new_id("req")
+    kit_log.request_id.set(chosen)
+    return chosen
+
+
+def _who_calls(request: Request) -> str:
+    return request.headers.get("authorization") or request.remote_addr or request.ip
+
+
+def _away() -> Unavailable:
+    return Unavailable("store_unavailable", "系统繁忙，请稍后再试；您已提交的内容不会丢失", retry_after=3)

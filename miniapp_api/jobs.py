@@ -1,0 +1,65 @@
+"""The worker process: outbox rows, the core's two feeds. Any number may run; leases and compare-and-set keep them apart."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+
+from cases import submit
+from content.sync import sync
+from kit.errors import Outside
+from kit.mongo import PyMongoError
+from kit.outbox import Row, Worker
+from miniapp_api.case_moved import look_at_feed
+from miniapp_api.wiring import Deps
+from notify import push
+
+log = logging.getLogger(__name__)
+
+
+def worker(deps: Deps) -> Worker:
+    """The outbox with a handler for every kind of row."""
+
+    async def file_case(row: Row) -> None:
+        await submit.carry_out(deps.filing, row)
+
+    async def push_message(row: Row) -> None:
+        await push.push(deps.pushing, row)
+
+    return Worker(deps.outbox, {submit.KIND: file_case, push.KIND: push_message}, slots=16)
+
+
+async def run(deps: Deps) -> None:
+    """Until SIGTERM or SIGINT; then what is running is finished."""
+    outbox = worker(deps)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    jobs = [
+        asyncio.create_task(outbox.run()),
+        asyncio.create_task(every(deps.settings.feed_seconds, lambda: look_at_feed(deps))),
+        asyncio.create_task(every(deps.settings.feed_seconds, lambda: sync_items(deps))),
+    ]
+    await stop.wait()
+    outbox.stop()
+    for job in jobs[1:]:
+        job.cancel()
+    await asyncio.gather(*jobs, return_exceptions=True)
+
+
+async def sync_items(deps: Deps) -> None:
+    done = await sync(deps.content, deps.core)
+    if done.applied or done.parked:
+        log.info("catalogue synced", extra={"applied": done.applied, "parked": done.parked, "finished": done.finished})
+
+
+async def every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:
+    """The edge of a repeated job: it may fail, it may not stop."""
+    while True:
+        try:
+            await job()
+        except (Outside, PyMongoError, TimeoutError) as exc:
+            log.warning("job put off", extra={"error": str(exc) if isinstance(exc, Outside) else type(exc).__name__})
+        except Exception:
+            log.exception("job failed")
+        await asyncio.sleep(seconds)

@@ -1,0 +1,37 @@
+"""For operators and orchestrators: alive, ready, figures."""
+
+from kit import metrics
+from kit.clock import now
+from kit.errors import Unavailable
+from kit.mongo import PyMongoError
+from miniapp_api.gate import Call, Raw, Routes
+
+routes = Routes()
+
+
+@routes.add("GET", "/healthz", who="anyone", summary="进程存活", hidden=True)
+async def alive(call: Call) -> Raw:
+    return Raw(b'{"alive":true}')
+
+
+@routes.add("GET", "/readyz", who="anyone", summary="可以服务", hidden=True)
+async def ready(call: Call) -> Raw:
+    try:
+        await call.deps.mongo.ping()
+    except PyMongoError as exc:
+        raise Unavailable("not_ready", "数据库没有回应", retry_after=2) from exc
+    if not call.deps.catalogue.state.first_load_done or call.deps.catalogue.as_of is None:
+        raise Unavailable("not_ready", "事项目录正在载入", retry_after=2)
+    if call.request.args.get("assistant"):
+        raise Unavailable("not_ready", "助手未启用", retry_after=30)
+    return Raw(b'{"ready":true}')
+
+
+@routes.add("GET", "/metrics", who="operator", summary="Prometheus 指标", hidden=True)
+async def figures(call: Call) -> Raw:
+    for state, count in (await call.deps.outbox.counts()).items():
+        metrics.outbox_rows.labels(state).set(count)
+    metrics.outbox_age.set(await call.deps.outbox.oldest_due_seconds())
+    if as_of := call.deps.catalogue.state.as_of:
+        metrics.catalogue_age.set((now() - as_of).total_seconds())
+    return Raw(metrics.text(), "text/plain; version=0.0.4; charset=utf-8")

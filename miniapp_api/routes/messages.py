@@ -1,0 +1,72 @@
+"""The inbox, and consents for pushes."""
+
+from typing import Any
+
+from kit.clock import at_edge
+from kit.errors import NotFound
+from miniapp_api.gate import Call, Raw, Routes
+from miniapp_api.routes.cases import before, cursor
+from miniapp_api.shapes import ChannelOutcome, ConsentAnswer, Consents, ConsentState, MessageEntry, MessageList, PageQuery
+from miniapp_api.wiring import Deps
+from notify import consents
+
+routes = Routes()
+
+
+@routes.add("GET", "/v1/messages", who="resident", summary="我的消息", query=PageQuery, reply=MessageList)
+async def inbox(call: Call) -> MessageList:
+    person_id = await _person(call)
+    if person_id is None:
+        return MessageList(items=[], next_cursor=None)
+    rows = await call.deps.messages.inbox(person_id, before(call.query.cursor), call.query.limit)
+    after = cursor(rows[-1]["at"]) if len(rows) == call.query.limit else None
+    return MessageList(items=[_shape(row) for row in rows], next_cursor=after)
+
+
+@routes.add("POST", "/v1/messages/<message_id:str>/read", who="resident", summary="标为已读", status=204)
+async def read(call: Call, message_id: str) -> Raw:
+    person_id = await _person(call)
+    if person_id is None or not await call.deps.messages.mark_read(message_id, person_id):
+        raise NotFound("message_unknown", "没有找到这条消息")
+    return Raw(b"", status=204)
+
+
+@routes.add("GET", "/v1/messages/consents", who="resident", summary="现在应请求授权的消息模板", reply=Consents)
+async def to_ask(call: Call) -> Consents:
+    return await _consents(call)
+
+
+@routes.add("POST", "/v1/messages/consents", who="resident", summary="登记订阅授权结果", body=list[ConsentAnswer], reply=Consents)
+async def answered(call: Call) -> Consents:
+    given = [(one.template_key, one.result) for one in call.body[:20]]
+    caller = call.resident
+    await consents.answered(call.deps.messages, caller.resident_id, caller.channel, given, _templates(call.deps, caller.channel))
+    return await _consents(call)
+
+
+async def _consents(call: Call) -> Consents:
+    caller = call.resident
+    rows = await consents.to_ask(call.deps.messages, caller.resident_id, caller.channel, _templates(call.deps, caller.channel))
+    return Consents(items=[ConsentState(**row) for row in rows])
+
+
+async def _person(call: Call) -> str | None:
+    resident = await call.deps.residents.resident(call.resident.resident_id)
+    return resident.person_id if resident else None
+
+
+def _templates(deps: Deps, channel: str) -> dict[str, str]:
+    return deps.settings.wechat_templates if channel == "wechat" else {}
+
+
+def _shape(row: dict[str, Any]) -> MessageEntry:
+    channels = [ChannelOutcome(channel=name, outcome=one["outcome"], reason=one["reason"]) for name, one in row["channels"].items()]
+    return MessageEntry(
+        id=row["_id"],
+        kind=row["kind"],
+        case_no=row["case_no"],
+        text=row["text"],
+        at=at_edge(row["at"]),
+        read=row["read_at"] is not None,
+        channels=channels,
+    )

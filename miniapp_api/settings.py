@@ -1,0 +1,114 @@
+"""Settings, read once. Development works with what the runner hands over; production refuses to start with anything missing or pretend."""
+
+import base64
+import binascii
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SANDBOX_MARKS = ("wxsandbox", "9021", "sandbox-")
+_LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 - a list to refuse, not an address to bind
+
+
+class BadSettings(Exception):
+    """Every problem at once, one sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """Environment variables, prefix ZHANGBAN_; MONGO_URL and REDIS_URL without it. Secrets have no defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="ZHANGBAN_", extra="ignore", populate_by_name=True)
+
+    profile: Literal["dev", "production"] = "dev"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    proxies: int = Field(default=0, ge=0, le=5)  # reverse proxies in front whose X-Forwarded-For is believed
+    rate_per_second: int = Field(default=0, ge=0)  # per caller; 0 = the profile's own (dev 500, production 20)
+    guide_cache_seconds: float = Field(default=0.8, ge=0, le=0.9)
+    feed_seconds: float = Field(default=2.0, gt=0)  # between two looks at the core's feeds
+
+    mongo_url: str = Field(default="", validation_alias="MONGO_URL")
+    mongo_database: str = "zhangban"
+    redis_url: str = Field(default="", validation_alias="REDIS_URL")
+
+    field_keys: SecretStr | None = None  # {"k1": "<base64 of 32 bytes>", …}
+    field_key_current: str = "k1"
+    index_key: SecretStr | None = None  # base64 of at least 32 bytes
+    metrics_token: SecretStr | None = None  # empty closes /metrics in production
+
+    core_url: str = ""  # up to and with /core/v1
+    core_client_id: str = ""
+    core_secret: SecretStr | None = None
+    core_algorithm: Literal["sha256", "sm3"] = "sha256"
+    core_webhook_secret: SecretStr | None = None  # empty closes /callbacks/core
+
+    wechat_url: str = "https://api.weixin.qq.com"
+    wechat_appid: str = ""
+    wechat_secret: SecretStr | None = None
+    wechat_templates: dict[str, str] = {}  # our template key -> WeChat's template id
+    wechat_state: Literal["developer", "trial", "formal"] = "formal"
+
+    alipay_gateway: str = "https://openapi.alipay.com/gateway.do"
+    alipay_app_id: str = ""
+    alipay_app_private_key: SecretStr | None = None  # PEM
+    alipay_public_key: str = ""  # PEM
+
+    @property
+    def rate(self) -> int:
+        """Requests per second and caller."""
+        return self.rate_per_second or (500 if self.profile == "dev" else 20)
+
+
+def secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+def unbase64(text: str) -> bytes:
+    """Raises ValueError."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as exc:
+        raise ValueError("not base64") from exc
+
+
+def check(settings: Settings) -> None:
+    """Raises BadSettings with everything that is wrong. Run before anything is opened."""
+    needed = {
+        "MONGO_URL": settings.mongo_url,
+        "REDIS_URL": settings.redis_url,
+        "ZHANGBAN_FIELD_KEYS": secret(settings.field_keys),
+        "ZHANGBAN_INDEX_KEY": secret(settings.index_key),
+        "ZHANGBAN_CORE_URL": settings.core_url,
+        "ZHANGBAN_CORE_CLIENT_ID": settings.core_client_id,
+        "ZHANGBAN_CORE_SECRET": secret(settings.core_secret),
+        "ZHANGBAN_CORE_WEBHOOK_SECRET": secret(settings.core_webhook_secret),
+        "ZHANGBAN_WECHAT_APPID": settings.wechat_appid,
+        "ZHANGBAN_WECHAT_SECRET": secret(settings.wechat_secret),
+        "ZHANGBAN_ALIPAY_APP_ID": settings.alipay_app_id,
+        "ZHANGBAN_ALIPAY_APP_PRIVATE_KEY": secret(settings.alipay_app_private_key),
+        "ZHANGBAN_ALIPAY_PUBLIC_KEY": settings.alipay_public_key,
+    }
+    problems = [f"缺少设置 {name}：请在环境变量中给出（见 docs/operations.md）" for name, value in needed.items() if not value]
+    if settings.profile == "production":
+        problems += _pretend(settings)
+    if problems:
+        raise BadSettings(problems)
+
+
+def _pretend(settings: Settings) -> list[str]:
+    """Sandbox addresses and keys must never serve residents."""
+    problems = []
+    for name, url in (("CORE_URL", settings.core_url), ("WECHAT_URL", settings.wechat_url), ("ALIPAY_GATEWAY", settings.alipay_gateway)):
+        parts = urlsplit(url)
+        if parts.scheme != "https" or parts.hostname in _LOCAL or "sandbox" in (parts.hostname or "") or "alipaydev" in (parts.hostname or ""):
+            problems.append(f"ZHANGBAN_{name} 指向沙箱或不安全的地址：正式环境只接受 https 的真实地址")
+    for name, value in (("WECHAT_APPID", settings.wechat_appid), ("ALIPAY_APP_ID", settings.alipay_app_id), ("CORE_CLIENT_ID", settings.core_client_id)):
+        if value.startswith(_SANDBOX_MARKS):
+            problems.append(f"ZHANGBAN_{name} 是沙箱账号：正式环境不能使用")
+    return problems

@@ -1,0 +1,291 @@
+"""Shapes of the public API's bodies and answers; /openapi.json is generated from them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _printable(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 for char in text if char not in "\n\t"):
+        raise ValueError("control character")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_printable)]
+
+
+class Asked(BaseModel):
+    """Input: nothing but what is declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Told(BaseModel):
+    """Output."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class FieldProblem(Told):
+    field: str
+    message: str
+
+
+class Problem(Told):
+    """application/problem+json. `title` is for the resident, `code` for programs, `request_id` for the help desk."""
+
+    type: str
+    status: int
+    code: str
+    title: str
+    request_id: str
+    errors: list[FieldProblem]
+    retryable: bool
+
+
+class LoginWeChat(Asked):
+    code: Annotated[Line, Field(min_length=1, max_length=128, description="wx.login 得到的 code")]
+
+
+class LoginAlipay(Asked):
+    auth_code: Annotated[Line, Field(min_length=1, max_length=128, description="my.getAuthCode 得到的 authCode")]
+
+
+class Resident(Told):
+    id: str
+    channel: str
+    real_name: bool
+    name: str | None = Field(description="脱敏姓名")
+    id_number: str | None = Field(description="脱敏身份证号")
+    phone: str | None = Field(description="脱敏手机号")
+
+
+class Session(Told):
+    token: str
+    expires_at: str
+    resident: Resident
+
+
+class RealName(Asked):
+    name: Annotated[Line, Field(min_length=1, max_length=80)]
+    id_number: Annotated[Line, Field(min_length=1, max_length=40)]
+
+
+class RealNameStarted(Told):
+    challenge: str
+    method: str
+    expires_at: str
+    text: str
+
+
+class RealNameState(Told):
+    state: Literal["pending", "bound"]
+    text: str
+    resident: Resident
+    http_status: int = Field(default=200, exclude=True)
+
+
+class NoBody(Asked):
+    pass
+
+
+class Phone(Asked):
+    channel: Literal["wechat"]
+    code: Annotated[Line, Field(min_length=1, max_length=128, description="getPhoneNumber 得到的 code")]
+
+
+class ItemsQuery(Asked):
+    q: Annotated[str, Field(max_length=10_000)] = ""
+    theme: Annotated[Line, Field(max_length=100)] | None = None
+    audience: Annotated[Line, Field(max_length=100)] | None = None
+    region: Annotated[Line, Field(max_length=20)] | None = None
+    department: Annotated[Line, Field(max_length=100)] | None = None
+    cursor: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-z._-]*$")] = ""
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
+
+
+class ItemEntry(Told):
+    code: str
+    name: str
+    department: str
+    score: float | None = None
+
+
+class Items(Told):
+    items: list[ItemEntry]
+    next_cursor: str | None
+    total: int
+    as_of: str | None
+
+
+class SituationQuery(Asked):
+    situation: Annotated[Line, Field(max_length=500)] | None = None
+
+
+class Part(BaseModel):
+    """One part of a guide. `recorded` false: the item does not say, and `text` tells whom to ask."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    recorded: bool
+    text: str
+
+
+class GuideParts(Told):
+    materials: Part
+    fee: Part
+    time_limit: Part
+    location: Part
+    process: Part
+    conditions: Part
+    contact: Part
+    visits: Part
+    delivery: Part
+
+
+class Guide(Told):
+    code: str
+    version: int
+    name: str
+    kind: str | None
+    department: str
+    region: dict[str, Any] | None
+    audience: list[str]
+    themes: list[str]
+    as_of: str | None
+    situations: list[dict[str, Any]]
+    parts: GuideParts
+    online: bool | None
+    online_url: str | None
+    legal_basis: list[dict[str, Any]] | None
+    results: list[dict[str, Any]] | None
+    faq: list[dict[str, Any]]
+    can_apply: bool
+
+
+class NewDraft(Asked):
+    item_code: Annotated[Line, Field(min_length=1, max_length=64)]
+
+
+class HandIn(Asked):
+    name: Annotated[Line, Field(min_length=1, max_length=500)]
+    hand_in: Literal["window", "courier", "online"] = "window"
+
+
+class DraftChange(Asked):
+    answers: dict[Annotated[str, Field(min_length=1, max_length=100)], Any] = Field(default_factory=dict, max_length=200)
+    materials: Annotated[list[HandIn], Field(max_length=200)] | None = None
+
+
+class Draft(Told):
+    id: str
+    item_code: str
+    item_version: int
+    item_name: str
+    version: int
+    state: Literal["open", "submitted"]
+    answers: dict[str, Any]
+    materials: list[dict[str, Any]]
+    form: dict[str, Any] | None
+    updated_at: str
+
+
+class DraftEntry(Told):
+    id: str
+    item_code: str
+    item_name: str
+    version: int
+    updated_at: str
+
+
+class Drafts(Told):
+    items: list[DraftEntry]
+
+
+class Receipt(Told):
+    receipt_no: str
+    item_name: str
+    submitted_at: str
+    text: str
+
+
+class Submitted(Told):
+    case_no: str
+    receipt: Receipt
+
+
+class PageQuery(Asked):
+    cursor: Annotated[str, Field(max_length=40, pattern=r"^[0-9]*$")] = ""
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
+
+
+class CaseEntry(Told):
+    case_no: str | None
+    receipt_no: str
+    item_code: str
+    item_name: str
+    state: str
+    state_text: str
+    submitted_at: str
+
+
+class CaseList(Told):
+    items: list[CaseEntry]
+    next_cursor: str | None
+
+
+class Move(Told):
+    version: int
+    state: str
+    state_text: str
+    at: str
+    text: str
+    findings: list[dict[str, Any]]
+
+
+class CaseDetail(CaseEntry):
+    version: int
+    timeline: list[Move]
+
+
+class ChannelOutcome(Told):
+    channel: str
+    outcome: str
+    reason: str | None = None
+
+
+class MessageEntry(Told):
+    id: str
+    kind: str
+    case_no: str | None
+    text: str
+    at: str
+    read: bool
+    channels: list[ChannelOutcome]
+
+
+class MessageList(Told):
+    items: list[MessageEntry]
+    next_cursor: str | None
+
+
+class ConsentAnswer(Asked):
+    template_key: Annotated[Line, Field(min_length=1, max_length=64)]
+    result: Literal["accept", "reject", "ban", "filter", "acceptWithAudio"]
+
+
+class ConsentState(Told):
+    template_key: str
+    template_id: str
+    channel: str
+    title: str
+    remaining: int
+    last_result: str | None
+    ask: bool
+
+
+class Consents(Told):
+    items: list[ConsentState]
+
+
+class Themes(Told):
+    items: list[str]

@@ -1,0 +1,189 @@
+"""The whole house on one machine: private stores, the sandbox, API and worker as child processes. For `run`, the demo, crash tests and benches."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+import urllib.request
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+from kit.embedded import DidNotStart, Mongod, Redis, child_options, free_port
+
+START_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Child:
+    """One of our processes: restarted with the same command when it dies."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log, **child_options())  # noqa: S603 - our own command
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        if self.process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self.process.pid
+
+    def stop(self, seconds: float = 20) -> None:
+        if self.process is None or not self.alive:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        if self.process is not None and self.alive:
+            self.process.kill()
+            self.process.wait(10)
+
+
+@dataclass(slots=True)
+class Stack:
+    """`start()` returns when the API is ready and the items are synced. Ports of 0 mean any free one; `data` is kept between runs."""
+
+    data: Path
+    api_port: int = 0
+    sandbox_port: int = 0
+    items: Path | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+    mongod: Mongod | None = None
+    redis: Redis | None = None
+    children: dict[str, Child] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def sandbox(self) -> str:
+        return f"http://127.0.0.1:{self.sandbox_port}"
+
+    def start(self, say: Any = lambda _: None) -> None:
+        """`say` hears one Chinese line per step. Raises DidNotStart, MissingPart, FolderInUse; what was started is then stopped."""
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+            (self.data / "logs").mkdir(exist_ok=True)
+            self.api_port, self.sandbox_port = self.api_port or free_port(), self.sandbox_port or free_port()
+            say("启动数据库…")
+            mongo_url, redis_url = self._stores()
+            say("启动沙箱（微信、支付宝、核心平台）…")
+            self._sandbox()
+            self.env = self._environment(mongo_url, redis_url)
+            say("启动 API 与后台…")
+            for name in ("api", "worker"):
+                self._launch(name, [sys.executable, "-m", "miniapp_api.cli", name], self.env)
+            say("载入事项目录…")
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_ready(self, seconds: float = START_SECONDS) -> None:
+        self._wait(f"{self.api}/readyz", "api", seconds)
+
+    def stop(self) -> None:
+        """API and worker drain first, then the sandbox, the stores last."""
+        for name in ("api", "worker", "sandbox"):
+            if name in self.children:
+                self.children[name].stop()
+        for store in (self.redis, self.mongod):
+            if store is not None:
+                store.stop()
+
+    def _stores(self) -> tuple[str, str]:
+        mongo_url, redis_url = os.environ.get("MONGO_URL", ""), os.environ.get("REDIS_URL", "")
+        if not mongo_url:
+            self.mongod = Mongod(self.data / "mongo").start()
+            mongo_url = self.mongod.url
+        if not redis_url:
+            self.redis = Redis(self.data / "redis").start()
+            redis_url = self.redis.url
+        return mongo_url, redis_url
+
+    def _sandbox(self) -> None:
+        command = [sys.executable, "-m", "sandbox", "--port", str(self.sandbox_port), "--data", str(self.data / "sandbox")]
+        command += ["--core-webhook", f"{self.api}/callbacks/core"]
+        if self.items is not None:
+            command += ["--items", str(self.items)]
+        self._launch("sandbox", command, {**os.environ})
+        self._wait(f"{self.sandbox}/world/accounts", "sandbox", START_SECONDS)
+
+    def _environment(self, mongo_url: str, redis_url: str) -> dict[str, str]:
+        """What an operator would set by hand, from the sandbox's accounts and this folder's own keys."""
+        accounts = json.loads((self.data / "sandbox" / "accounts.json").read_text())
+        keys = _dev_keys(self.data / "dev-keys.json")
+        core, wechat, alipay = accounts["core"], accounts["wechat"], accounts["alipay"]
+        return {
+            **os.environ,
+            "ZHANGBAN_PROFILE": "dev",
+            "ZHANGBAN_PORT": str(self.api_port),
+            "MONGO_URL": mongo_url,
+            "REDIS_URL": redis_url,
+            "ZHANGBAN_FIELD_KEYS": json.dumps({"k1": keys["field"]}),
+            "ZHANGBAN_INDEX_KEY": keys["index"],
+            "ZHANGBAN_CORE_URL": f"{self.sandbox}/core/v1",
+            "ZHANGBAN_CORE_CLIENT_ID": core["client_id"],
+            "ZHANGBAN_CORE_SECRET": core["secret"],
+            "ZHANGBAN_CORE_WEBHOOK_SECRET": core["webhook_secret"],
+            "ZHANGBAN_WECHAT_URL": self.sandbox,
+            "ZHANGBAN_WECHAT_APPID": wechat["appid"],
+            "ZHANGBAN_WECHAT_SECRET": wechat["secret"],
+            "ZHANGBAN_WECHAT_TEMPLATES": json.dumps(wechat["templates"]),
+            "ZHANGBAN_ALIPAY_GATEWAY": f"{self.sandbox}/gateway.do",
+            "ZHANGBAN_ALIPAY_APP_ID": alipay["app_id"],
+            "ZHANGBAN_ALIPAY_APP_PRIVATE_KEY": alipay["app_private_key"],
+            "ZHANGBAN_ALIPAY_PUBLIC_KEY": alipay["alipay_public_key"],
+            **self.extra,
+        }
+
+    def _launch(self, name: str, command: list[str], env: dict[str, str]) -> None:
+        child = Child(name, command, env, self.data / "logs" / f"{name}.log")
+        self.children[name] = child
+        child.start()
+
+    def _wait(self, url: str, name: str, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if not self.children[name].alive:
+                break
+            try:
+                with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - our own loopback address
+                    if reply.status == 200:
+                        return
+            except (URLError, OSError):
+                time.sleep(0.05)
+        log = self.children[name].log
+        tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        raise DidNotStart(f"{name} 没有启动，请看日志 {log}\n{tail}")
+
+
+def _dev_keys(path: Path) -> dict[str, str]:
+    """Random keys of this data folder, made once; readable by their owner only."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"field": b64encode(secrets.token_bytes(32)).decode(), "index": b64encode(secrets.token_bytes(32)).decode()}))
+    keys: dict[str, str] = json.loads(path.read_text())
+    return keys

@@ -1,0 +1,118 @@
+"""The only place that knows the real things. Builds one frozen Deps; tests build their own through the same door."""
+
+from dataclasses import dataclass
+
+import orjson
+
+from cases import store as cases_store
+from cases.store import Cases
+from cases.submit import Filing
+from content import store as content_store
+from content.catalogue import Catalogue
+from content.store import Content
+from core.client import Core, CoreAccount
+from core.types import Applicant
+from kit import idempotency, outbox
+from kit.alipay import Alipay, AlipayAccount
+from kit.crypto import Keyring
+from kit.http import Http
+from kit.idempotency import Keys
+from kit.mongo import Mongo, connect
+from kit.outbox import Outbox
+from kit.redis import Redis
+from kit.wechat import WeChat, WeChatAccount
+from miniapp_api.limiter import Limiter
+from miniapp_api.settings import Settings, secret, unbase64
+from notify import store as notify_store
+from notify.push import Pushing
+from notify.store import Messages
+from notify.wechat import WeChatPush
+from residents import store as residents_store
+from residents.store import Residents
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """Everything a route, story or job may use."""
+
+    settings: Settings
+    mongo: Mongo
+    redis: Redis
+    http: Http
+    limiter: Limiter
+    idempotency: Keys
+    outbox: Outbox
+    core: Core
+    wechat: WeChat
+    alipay: Alipay
+    residents: Residents
+    content: Content
+    catalogue: Catalogue
+    cases: Cases
+    filing: Filing
+    messages: Messages
+    pushing: Pushing
+
+    async def prepare(self) -> None:
+        """Indexes exist before the first request; idempotent."""
+        for module in (outbox, idempotency, residents_store, content_store, cases_store, notify_store):
+            await self.mongo.create_indexes(module.INDEXES)
+
+    async def close(self) -> None:
+        await self.http.close()
+        await self.redis.close()
+        await self.mongo.close()
+
+
+class Applicants:
+    """`cases` asks who an application is filed for; `residents` knows."""
+
+    def __init__(self, residents: Residents) -> None:
+        self._residents = residents
+
+    async def applicant(self, person_id: str, resident_id: str) -> Applicant:
+        person = await self._residents.person(person_id)
+        if person is None:
+            raise LookupError("a case names a person that is not known")
+        resident = await self._residents.resident(resident_id)
+        return Applicant(person_id=person.id, name=person.name, id_number=person.id_number, phone=resident.phone if resident else None)
+
+
+def build(settings: Settings) -> Deps:
+    """No traffic yet. Settings must have passed `settings.check`."""
+    mongo = connect(settings.mongo_url, settings.mongo_database)
+    redis = Redis(settings.redis_url)
+    http = Http([settings.core_url, settings.wechat_url, settings.alipay_gateway])
+    keys = keyring(settings)
+    core_account = CoreAccount(settings.core_url, settings.core_client_id, secret(settings.core_secret).encode(), settings.core_algorithm)
+    core = Core(http, core_account)
+    wechat = WeChat(http, redis, WeChatAccount(settings.wechat_url, settings.wechat_appid, secret(settings.wechat_secret)))
+    alipay_keys = (secret(settings.alipay_app_private_key), settings.alipay_public_key)
+    box, residents, content = Outbox(mongo), Residents(mongo, keys), Content(mongo)
+    cases, messages = Cases(mongo, keys), Messages(mongo)
+    channels = {"wechat": WeChatPush(wechat, settings.wechat_templates, settings.wechat_state)}
+    return Deps(
+        settings=settings,
+        mongo=mongo,
+        redis=redis,
+        http=http,
+        limiter=Limiter(settings.rate),
+        idempotency=Keys(mongo),
+        outbox=box,
+        core=core,
+        wechat=wechat,
+        alipay=Alipay(http, AlipayAccount(settings.alipay_gateway, settings.alipay_app_id, *alipay_keys)),
+        residents=residents,
+        content=content,
+        catalogue=Catalogue(content, keep=settings.guide_cache_seconds),
+        cases=cases,
+        filing=Filing(mongo, cases, box, core, Applicants(residents)),
+        messages=messages,
+        pushing=Pushing(mongo, messages, box, residents, {**channels}),
+    )
+
+
+def keyring(settings: Settings) -> Keyring:
+    """Raises ValueError for keys of the wrong length or an unknown current key."""
+    keys = {str(name): unbase64(str(value)) for name, value in orjson.loads(secret(settings.field_keys)).items()}
+    return Keyring(keys, settings.field_key_current, unbase64(secret(settings.index_key)))

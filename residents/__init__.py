@@ -1,0 +1,1 @@
+"""Who you are: channel identities, the real-name person behind them, sessions."""
