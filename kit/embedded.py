@@ -16,6 +16,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, ClassVar, Self
 
@@ -53,26 +54,16 @@ class DidNotStart(Exception):
 
 def find_mongod(embedded: Path = EMBEDDED) -> Path:
     """A mongod that runs here: from PATH, else from the embedded folder. Raises MissingPart."""
-    found, why = _find("mongod", embedded / _MONGOD_AT)
-    if found:
-        return found
-    raise MissingPart(
-        f"没有可用的 mongod（{why}）：请运行 make run 自动安装（需要系统有 libcurl4 和 OpenSSL 3：apt install libcurl4 libssl3），"
-        "或把 MONGO_URL 设为现有副本集的地址。 / "
-        f"No working mongod ({why}): run `make run` to install one (it needs libcurl4 and OpenSSL 3: apt install libcurl4 libssl3), "
-        "or set MONGO_URL to a replica set."
-    )
+    chinese = "请运行 make run 自动安装（系统须有 libcurl4 和 OpenSSL 3：apt install libcurl4 libssl3），或把 MONGO_URL 设为现有副本集的地址"
+    english = "let `make run` install one (it needs libcurl4 and OpenSSL 3: apt install libcurl4 libssl3), or set MONGO_URL to a replica set"
+    return _find("mongod", embedded / _MONGOD_AT, chinese, english)
 
 
 def find_redis_server(embedded: Path = EMBEDDED) -> Path:
     """A redis-server that runs here: from PATH, else from the embedded folder. Raises MissingPart."""
-    found, why = _find("redis-server", embedded / _REDIS_AT)
-    if found:
-        return found
-    raise MissingPart(
-        f"没有可用的 redis-server（{why}）：请安装（apt install redis-server，macOS 用 brew install redis），或设置 REDIS_URL。 / "
-        f"No working redis-server ({why}): install one (apt install redis-server, on macOS brew install redis), or set REDIS_URL."
-    )
+    chinese = "请安装（apt install redis-server，macOS 用 brew install redis），或设置 REDIS_URL"
+    english = "install one (apt install redis-server, on macOS brew install redis), or set REDIS_URL"
+    return _find("redis-server", embedded / _REDIS_AT, chinese, english)
 
 
 def free_port() -> int:
@@ -91,7 +82,7 @@ class _Server(ABC):
     _find: Callable[[], Path]
 
     def __init__(self, folder: Path, *, binary: Path | None = None) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         self.port = 0
         self._binary = binary
         self._child: subprocess.Popen[bytes] | None = None
@@ -143,10 +134,9 @@ class _Server(ABC):
         """SIGTERM, and SIGKILL after 15 s. Gives the folder back. Boring when it is not running."""
         if self._child and self.alive:
             self._child.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._child.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
+            self.kill()
         self._child = None
         if self._lock:
             self._lock.close()  # closing gives the flock back
@@ -189,14 +179,16 @@ class _Server(ABC):
         self._lock = lock
 
     def _remembered_port(self) -> int:
-        try:
+        with suppress(OSError, ValueError):
             port = int((self.folder / "port").read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return free_port()
-        return port if _is_free(port) else free_port()
+            if _is_free(port):
+                return port
+        return free_port()
 
     def _launch(self, command: list[str], port: int) -> None:
         self.port = port
+        if not _is_free(port):
+            raise DidNotStart(f"{self.name}：端口 {port} 被别的程序占用。 / {self.name}: another program took port {port}.")
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("wb") as log:
@@ -233,10 +225,9 @@ class Mongod(_Server):
     def _is_ready(self) -> bool:
         """One step towards a primary: initiate a new folder, correct the port of an old one, or just look."""
         here = f"127.0.0.1:{self.port}"
-        wait = {"serverSelectionTimeoutMS": 2000, "connectTimeoutMS": 2000, "socketTimeoutMS": 5000}
         client: MongoClient[dict[str, Any]]
         try:
-            with MongoClient("127.0.0.1", self.port, directConnection=True, **wait) as client:
+            with MongoClient("127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=2000, socketTimeoutMS=5000) as client:
                 if client.admin.command("hello")["isWritablePrimary"]:
                     return True
                 config = _replica_set(client, here)
@@ -275,7 +266,7 @@ def _replica_set(client: MongoClient[dict[str, Any]], here: str) -> dict[str, An
     return found
 
 
-def _find(name: str, embedded: Path) -> tuple[Path | None, str]:
+def _find(name: str, embedded: Path, chinese: str, english: str) -> Path:
     why = "没有安装 / not installed"
     for binary in [Path(p) for p in (shutil.which(name), embedded) if p and Path(p).exists()]:
         try:  # running it is the only way to learn of a missing libcurl or libssl
@@ -284,10 +275,9 @@ def _find(name: str, embedded: Path) -> tuple[Path | None, str]:
             why = str(exc)
             continue
         if done.returncode == 0:
-            return binary, ""
-        said = (done.stderr or done.stdout).strip().splitlines()
-        why = said[0] if said else f"{binary}: exit {done.returncode}"
-    return None, why
+            return binary
+        why = ((done.stderr or done.stdout).strip().splitlines() or [f"{binary}: exit {done.returncode}"])[0]
+    raise MissingPart(f"没有可用的 {name}（{why}）：{chinese}。 / No working {name} ({why}): {english}.")
 
 
 def _is_free(port: int) -> bool:

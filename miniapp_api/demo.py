@@ -1,6 +1,7 @@
 """`zhangban demo`: a resident's journey over HTTP only, on a stack of its own, each step printed and checked."""
 
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -155,17 +156,19 @@ def bind(walk: Walk, person: Json) -> None:
     walk.world("POST", f"/world/people/{person['person']}/approve-real-name", {})
     bound = walk.call("POST", f"/v1/me/real-name/{started['challenge']}", {})
     walk.expect(bound["resident"]["real_name"] is True, "实名已完成")
+    code = walk.world("POST", "/world/wechat/codes", {"person": person["person"], "kind": "phone"})["code"]
+    phone = walk.call("POST", "/v1/me/phone", {"channel": "wechat", "code": code})["phone"]
     walk.say(
         "实名认证：姓名和身份证号本身不作数，要本人在登记的手机上确认",
         f"填错时一次说全：{'；'.join(one['message'] for one in wrong['errors'])}",
         f"确认前：{waiting['text']}",
-        f"确认后：{bound['resident']['name']} {bound['resident']['id_number']}",
+        f"确认后：{bound['resident']['name']} {bound['resident']['id_number']}，联系手机 {phone}（微信授权）",
     )
 
 
 def apply(walk: Walk, item: Json) -> str:
     draft = walk.call("POST", "/v1/drafts", {"item_code": item["code"]}, status=201)
-    draft = walk.call("PATCH", f"/v1/drafts/{draft['id']}", {"answers": answers(draft["form"])}, headers={"If-Match": str(draft["version"])})
+    draft = walk.call("PATCH", f"/v1/drafts/{draft['id']}", {"answers": answers(draft["form"], draft["answers"])}, headers={"If-Match": str(draft["version"])})
     once = {"Idempotency-Key": "demo-key-0001"}
     done = walk.call("POST", f"/v1/drafts/{draft['id']}/submit", {}, status=201, headers=once)
     again = walk.call("POST", f"/v1/drafts/{draft['id']}/submit", {}, status=201, headers=once)
@@ -176,25 +179,32 @@ def apply(walk: Walk, item: Json) -> str:
     return str(done["case_no"])
 
 
-def answers(form: Json | None) -> Json:
-    """Something valid in every required field of a form."""
-    samples = {"integer": 1, "number": 1, "boolean": True, "array": [], "object": {}}
-    filled: Json = {}
-    for name in (form or {}).get("required", []):
-        spec = form["properties"][name] if form else {}
-        if "enum" in spec:
-            filled[name] = spec["enum"][0]
-        elif spec.get("type", "string") != "string":
-            filled[name] = max(samples[spec["type"]], spec.get("minimum", 0)) if spec["type"] in ("integer", "number") else samples[spec["type"]]
-        elif "x-prefill" not in spec:
-            filled[name] = {"date": "2026-11-02"}.get(spec.get("format", ""), sample(spec))
-    return filled
+def answers(form: Json | None, known: Json) -> Json:
+    """Something valid in every required field of a form that is not filled in yet."""
+    properties = (form or {}).get("properties", {})
+    return {name: sample(properties.get(name, {})) for name in (form or {}).get("required", []) if name not in known}
 
 
-def sample(spec: Json) -> str:
-    if "pattern" in spec:
-        return "13800138000" if "1[3-9]" in spec["pattern"] or "1\\d" in spec["pattern"] else "11010519491231002X"
-    return ("演示填写内容" * 10)[: max(spec.get("minLength", 1), min(6, spec.get("maxLength", 6)))]
+def sample(spec: Json) -> Any:
+    if "enum" in spec:
+        return spec["enum"][0]
+    kind = spec.get("type", "string")
+    if kind in ("integer", "number"):
+        return spec.get("minimum", 1)
+    if kind == "array":
+        return [sample(spec.get("items", {}))] * max(1, spec.get("minItems", 1))
+    if kind in ("boolean", "object"):
+        return True if kind == "boolean" else {}
+    return {"date": "2026-11-02"}.get(spec.get("format", "")) or matching(spec)
+
+
+def matching(spec: Json) -> str:
+    """The first of a few everyday values that the field's own rules accept."""
+    pattern, least, most = spec.get("pattern", ""), spec.get("minLength", 1), spec.get("maxLength", 100)
+    for value in ("演示填写的内容", "演示", "13800138000", "11010519491231002X", "91110000101623741K", "临A12345", "江A12345", "2026", "2026-11", "123456", "1"):
+        if least <= len(value) <= most and re.search(pattern, value):
+            return value
+    return "演" * least
 
 
 def follow(walk: Walk, case_no: str) -> None:

@@ -114,7 +114,8 @@ class Stack:
                 store.stop()
 
     def _stores(self) -> tuple[str, str]:
-        mongo_url, redis_url = os.environ.get("MONGO_URL", ""), os.environ.get("REDIS_URL", "")
+        """Given ones (in `extra` or the environment) are used, missing ones are started."""
+        mongo_url, redis_url = (self.extra.get(name) or os.environ.get(name, "") for name in ("MONGO_URL", "REDIS_URL"))
         if not mongo_url:
             self.mongod = Mongod(self.data / "mongo").start()
             mongo_url = self.mongod.url

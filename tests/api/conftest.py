@@ -1,0 +1,26 @@
+"""One whole stack for the API tests; each test brings its own people."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from miniapp_api.stack import Stack
+from tests.api.house import House
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, redis_url: str) -> Iterator[Stack]:
+    """On the session's stores, in a database of its own."""
+    own = Stack(tmp_path_factory.mktemp("stack"), extra={"MONGO_URL": mongo_url, "REDIS_URL": redis_url, "ZHANGBAN_MONGO_DATABASE": "api_tests"})
+    own.start()
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+async def house(stack: Stack) -> AsyncIterator[House]:
+    async with aiohttp.ClientSession() as http:
+        own = House(stack, http)
+        yield own
+        await own.faults(wechat={}, alipay={}, core={}, core_webhook={})

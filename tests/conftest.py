@@ -1,0 +1,49 @@
+"""One real mongod and redis-server for the whole run; every test that asks gets an empty database of its own."""
+
+import base64
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from kit.crypto import Keyring
+from kit.embedded import Mongod, Redis
+from kit.ids import new_id
+from kit.mongo import Mongo, connect
+
+
+@pytest.fixture(scope="session")
+def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if given := os.environ.get("MONGO_URL"):
+        yield given
+        return
+    with Mongod(tmp_path_factory.mktemp("mongo")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if given := os.environ.get("REDIS_URL"):
+        yield given
+        return
+    with Redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture
+async def mongo(mongo_url: str) -> AsyncIterator[Mongo]:
+    """An empty database, dropped afterwards."""
+    own = connect(mongo_url, new_id("test"))
+    yield own
+    await own.client.drop_database(own.database.name)
+    await own.close()
+
+
+@pytest.fixture
+def keys() -> Keyring:
+    return Keyring({"k1": os.urandom(32)}, "k1", os.urandom(32))
+
+
+def random_key() -> str:
+    return base64.b64encode(os.urandom(32)).decode()

@@ -1,0 +1,76 @@
+"""contract.yaml and core/types.py are one thing; signatures cover what they say."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from openapi_spec_validator import validate
+from pydantic.json_schema import models_json_schema
+
+from core import types
+from core.signature import Forged, check_event, sign_call, sign_event
+
+SECRET = b"a secret of the tests"
+BODY = '{"event_id":"e1"}'.encode()
+
+
+def contract() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((Path(types.__file__).parent / "contract.yaml").read_text())
+    return loaded
+
+
+def test_the_contract_is_valid_openapi_with_a_webhook() -> None:
+    loaded = contract()
+    validate(loaded)
+    assert set(loaded["webhooks"]) == {"event"}
+
+
+def test_the_contract_and_our_types_cannot_drift() -> None:
+    models = [types.ItemPage, types.Item, types.Case, types.CoreEvent, types.EventPage, types.Challenge, types.Applicant]
+    _, made = models_json_schema([(model, "validation") for model in models], ref_template="#/components/schemas/{model}")
+    written = contract()["components"]["schemas"]
+    assert {name: schema for name, schema in written.items() if name != "Submission"} == made["$defs"]
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sm3"])
+def test_a_genuine_event_passes_in_both_algorithms(algorithm: Any) -> None:
+    at = str(int(time.time()))
+    check_event(SECRET, at, "nonce-123456", sign_event(SECRET, algorithm, at, "nonce-123456", BODY), BODY, time.time())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"body": BODY + b" "}, "bad_signature"),
+        ({"nonce": "nonce-654321"}, "bad_signature"),
+        ({"secret": b"another"}, "bad_signature"),
+        ({"signature": ""}, "no_signature"),
+        ({"signature": "md5=00"}, "no_signature"),
+        ({"signature": "sha256=é"}, "bad_signature"),
+        ({"nonce": "x"}, "no_signature"),
+        ({"late": 301}, "stale_timestamp"),
+        ({"late": -301}, "stale_timestamp"),
+    ],
+)
+def test_anything_else_is_forged(change: dict[str, Any], reason: str) -> None:
+    at = str(int(time.time()))
+    nonce = "nonce-123456"
+    signature = change.get("signature", sign_event(SECRET, "sha256", at, nonce, BODY))
+    with pytest.raises(Forged) as caught:
+        check_event(
+            change.get("secret", SECRET), at, change.get("nonce", nonce), signature, change.get("body", BODY), time.time() + change.get("late", 0)
+        )
+    assert caught.value.reason == reason
+
+
+def test_a_signed_timestamp_that_is_no_number_is_stale_not_a_crash() -> None:
+    with pytest.raises(Forged, match="stale_timestamp"):
+        check_event(SECRET, "٣٣", "nonce-123456", sign_event(SECRET, "sha256", "٣٣", "nonce-123456", BODY), BODY, time.time())
+
+
+def test_our_calls_are_bound_to_method_and_path() -> None:
+    first = sign_call(SECRET, "sha256", "1", "n", "GET", "/core/v1/cases/1", b"")
+    assert first != sign_call(SECRET, "sha256", "1", "n", "GET", "/core/v1/cases/2", b"")
+    assert first != sign_call(SECRET, "sha256", "1", "n", "POST", "/core/v1/cases/1", b"")

@@ -1,0 +1,51 @@
+"""Every route says who may call, is documented or hidden on purpose, and keeps the names clients rely on."""
+
+import ast
+from pathlib import Path
+
+from openapi_spec_validator import validate
+
+from miniapp_api.app import ROUTES
+from miniapp_api.openapi import document
+
+ROOT = Path(__file__).parents[2]
+OPEN_TO_ANYONE = {
+    "POST /v1/login/wechat",
+    "POST /v1/login/alipay",
+    "GET /v1/items",
+    "GET /v1/items/<code:str>",
+    "GET /v1/items/<code:str>/guide",
+    "GET /healthz",
+    "GET /readyz",
+}
+
+
+def test_only_the_routes_listed_here_are_open_to_anyone() -> None:
+    assert {route.name for route in ROUTES if route.who == "anyone"} == OPEN_TO_ANYONE
+
+
+def test_every_route_says_who_may_call() -> None:
+    assert {route.who for route in ROUTES} <= {"anyone", "resident", "core", "operator"}
+
+
+def test_no_route_is_declared_outside_the_gate() -> None:
+    """The app adds two fixed documents by hand; everything else goes through Routes.add, which demands `who`."""
+    found = []
+    for path in (ROOT / "miniapp_api").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("add_route", "static", "websocket"):
+                found.append((path.name, node.func.attr))
+    assert sorted(found) == [("app.py", "add_route"), ("app.py", "static"), ("app.py", "static"), ("gate.py", "add_route")]
+
+
+def test_posts_that_create_at_the_core_need_an_idempotency_key() -> None:
+    assert {route.name for route in ROUTES if route.idempotent} == {"POST /v1/drafts/<draft_id:str>/submit"}
+
+
+def test_the_contract_is_valid_openapi_3_1_and_holds_every_public_route() -> None:
+    made = document(ROUTES, "0")
+    validate(made)
+    assert made["openapi"] == "3.1.0"
+    operations = sum(len(path) for path in made["paths"].values())
+    assert operations == sum(not route.hidden for route in ROUTES)
+    assert all("x-who" in operation for path in made["paths"].values() for operation in path.values())

@@ -1,0 +1,131 @@
+"""Rows survive workers that die; each is done once; poison is parked."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from kit import outbox as module
+from kit.errors import NotReached
+from kit.mongo import Mongo, Tx
+from kit.outbox import MAX_ATTEMPTS, Outbox, Postponed, Row, Worker
+
+
+@pytest.fixture
+async def box(mongo: Mongo) -> Outbox:
+    await mongo.create_indexes(module.INDEXES)
+    return Outbox(mongo)
+
+
+async def put(mongo: Mongo, box: Outbox, key: str, kind: str = "act", delay: float = 0.0) -> None:
+    async def one(tx: Tx) -> None:
+        await box.put(tx, kind, key, {"n": 1}, delay=delay)
+
+    await mongo.transaction(one)
+
+
+async def state(mongo: Mongo, key: str) -> dict[str, Any]:
+    row = await mongo["outbox"].find_one({"_id": key})
+    assert row is not None
+    return dict(row)
+
+
+async def make_due(mongo: Mongo, key: str) -> None:
+    await mongo["outbox"].update_one({"_id": key}, [{"$set": {"due_at": "$$NOW"}}])
+
+
+async def test_a_row_written_in_a_failed_transaction_is_never_seen(mongo: Mongo, box: Outbox) -> None:
+    async def cause_fails(tx: Tx) -> None:
+        await box.put(tx, "act", "a", {})
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await mongo.transaction(cause_fails)
+    assert await box.take() is None
+
+
+async def test_two_workers_never_hold_the_same_row(mongo: Mongo, box: Outbox) -> None:
+    for n in range(10):
+        await put(mongo, box, f"row{n}")
+    taken = await asyncio.gather(*(box.take() for _ in range(20)))
+    keys = [row.key for row in taken if row is not None]
+    assert sorted(keys) == sorted({f"row{n}" for n in range(10)})
+
+
+async def test_a_row_of_a_dead_worker_comes_back_when_its_lease_ends(mongo: Mongo, box: Outbox) -> None:
+    await put(mongo, box, "a")
+    first = await box.take()
+    assert first is not None and first.attempt == 1
+    assert await box.take() is None
+    await make_due(mongo, "a")
+    again = await box.take()
+    assert again is not None and (again.key, again.attempt) == ("a", 2)
+
+
+async def test_a_delayed_row_waits_but_its_owner_may_take_it_at_once(mongo: Mongo, box: Outbox) -> None:
+    await put(mongo, box, "a", delay=60)
+    assert await box.take() is None
+    assert await box.take_key("a") is not None
+    assert await box.take_key("a") is None
+
+
+async def test_a_failing_row_waits_longer_and_longer_and_is_parked_at_last(mongo: Mongo, box: Outbox) -> None:
+    await put(mongo, box, "a")
+    row = await box.take()
+    assert row is not None
+    await box.give_back(row, "core: down")
+    assert await box.take() is None
+    assert (await state(mongo, "a"))["last_error"] == "core: down"
+    await box.give_back(Row("a", "act", {}, MAX_ATTEMPTS), "core: down")
+    assert (await state(mongo, "a"))["state"] == "parked"
+    assert await box.counts() == {"waiting": 0, "parked": 1}
+    assert await box.retry_parked("a") is True
+    assert await box.retry_parked("a") is False
+    assert await box.take() is not None
+
+
+
+
+async def test_the_worker_goes_on_when_handlers_fail_postpone_or_are_missing(mongo: Mongo, box: Outbox) -> None:
+    calls: list[str] = []
+
+    async def act(row: Row) -> None:
+        calls.append(row.key)
+        if row.key == "refused":
+            raise NotReached("core", "down")
+        if row.key == "bug":
+            raise ZeroDivisionError
+        if row.key == "later" and row.attempt == 1 and calls.count("later") == 1:
+            raise Postponed(0.0)
+        await box.done(row.key)
+
+    for key in ("refused", "bug", "later", "good"):
+        await put(mongo, box, key)
+    await put(mongo, box, "strange", kind="nobody-knows")
+    task = asyncio.create_task((worker := Worker(box, {"act": act}, poll=0.05)).run())
+    async with asyncio.timeout(10):
+        while (await state(mongo, "later"))["state"] != "done" or (await state(mongo, "good"))["state"] != "done":
+            await asyncio.sleep(0.02)
+        while not (await state(mongo, "strange")).get("last_error"):
+            await asyncio.sleep(0.02)
+    worker.stop()
+    await task
+    assert (await state(mongo, "refused"))["last_error"] == "core: down"
+    assert (await state(mongo, "bug"))["last_error"] == "ZeroDivisionError"
+    assert (await state(mongo, "strange"))["last_error"] == "outbox: no_handler_for_nobody-knows"
+    assert (await state(mongo, "later"))["attempts"] == 1
+
+
+async def test_a_new_row_wakes_the_worker_long_before_its_poll(mongo: Mongo, box: Outbox) -> None:
+    async def act(row: Row) -> None:
+        await box.done(row.key)
+
+    worker = Worker(box, {"act": act}, poll=30)
+    task = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.2)
+    await put(mongo, box, "a")
+    async with asyncio.timeout(5):
+        while (await state(mongo, "a"))["state"] != "done":
+            await asyncio.sleep(0.01)
+    worker.stop()
+    await task
