@@ -37,6 +37,7 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
     app.config.update(
         REQUEST_MAX_SIZE=1024 * 1024,
+        REQUEST_MAX_HEADER_SIZE=128 * 1024,  # a 10,000-character question in a URL is 90 KB and gets an answer, not a cut connection
         REQUEST_TIMEOUT=15,
         RESPONSE_TIMEOUT=30,
         KEEP_ALIVE_TIMEOUT=75,

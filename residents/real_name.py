@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from stdnum.cn import ric
+from stdnum.exceptions import ValidationError
 
 from core.client import Core
 from core.types import ChallengeState
@@ -34,7 +35,7 @@ def tidy(name: str, id_number: str) -> tuple[str, str]:
         errors.append(FieldError("name", "请填写身份证上的姓名，只含汉字、间隔号或字母"))
     if re.fullmatch(r"\d{15}", number):
         errors.append(FieldError("id_number", "15 位旧身份证号已停用，请填写 18 位号码"))
-    elif not (number.isascii() and ric.is_valid(number)) or _birthday(number) > now().astimezone(BEIJING).date():
+    elif not _is_citizen_number(number):
         errors.append(FieldError("id_number", "身份证号不正确，请核对 18 位号码（最后一位可能是 X）"))
     if errors:
         raise Invalid("input_invalid", "填写的内容有误，请按提示修改", errors=tuple(errors))
@@ -90,5 +91,12 @@ def masked_phone(phone: str) -> str:
     return f"{phone[:3]}{'*' * max(1, len(phone) - 7)}{phone[-4:]}"
 
 
-def _birthday(number: str) -> date:
-    return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+def _is_citizen_number(number: str) -> bool:
+    """GB 11643: date and check digit. The county is not looked up: codes come and go, and an old number stays a person's number."""
+    if not (number.isascii() and re.fullmatch(r"\d{17}[0-9X]", number)):
+        return False
+    try:
+        born: date = ric.get_birth_date(number)
+    except ValidationError:
+        return False
+    return bool(ric.calc_check_digit(number) == number[-1]) and born <= now().astimezone(BEIJING).date()

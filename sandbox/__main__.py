@@ -1,0 +1,41 @@
+"""`python -m sandbox`: the outside world on one port of localhost."""
+
+import argparse
+import errno
+import json
+import socket
+import sys
+from pathlib import Path
+
+from sandbox.app import create_app
+from sandbox.core_items import BadCatalogue
+
+
+def main() -> int:
+    """Exit code 2: a port or file is wrong."""
+    parser = argparse.ArgumentParser(prog="sandbox", description="沙箱：微信、支付宝、核心平台", epilog="例：python -m sandbox --port 9000 --data .data/sandbox")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=9000, help="0 = 任意空闲端口")
+    parser.add_argument("--data", type=Path, required=True, help="账本所在的文件夹")
+    parser.add_argument("--items", type=Path, help="事项目录（每行一个 JSON）；不给则用自带的事项")
+    parser.add_argument("--core-webhook", help="核心平台事件推送到这个地址")
+    asked = parser.parse_args()
+    try:
+        listening = socket.create_server((asked.host, asked.port), reuse_port=False)
+    except OSError as exc:
+        if exc.errno != errno.EADDRINUSE:
+            raise
+        print(f"端口 {asked.port} 已被占用，请用 --port 换一个。 / Port {asked.port} is in use, choose another with --port.", file=sys.stderr)
+        return 2
+    try:
+        app = create_app(asked.data, asked.items, asked.core_webhook)
+    except (BadCatalogue, OSError) as exc:
+        print(f"事项目录不能使用：{exc}", file=sys.stderr)
+        return 2
+    print(json.dumps({"sandbox": f"http://{asked.host}:{listening.getsockname()[1]}"}), flush=True)
+    app.run(sock=listening, single_process=True, access_log=False, motd=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

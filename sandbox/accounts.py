@@ -1,0 +1,66 @@
+"""The accounts a mini-program's owner would be given by WeChat, Alipay and the core platform; made at random once per data folder."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+def accounts(folder: Path) -> dict[str, Any]:
+    """What `accounts.json` holds. Ids begin so that a production start-up check can tell them: wxsandbox, 9021, sandbox-."""
+    path = folder / "accounts.json"
+    if not path.exists():
+        _write(path, json.dumps(_make(folder), indent=1))
+    made: dict[str, Any] = json.loads(path.read_text())
+    return made
+
+
+def alipay_private_key(folder: Path) -> rsa.RSAPrivateKey:
+    """Alipay's own key, which no merchant ever sees."""
+    key = serialization.load_pem_private_key((folder / "alipay-platform-key.pem").read_bytes(), None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError("the platform key is RSA")
+    return key
+
+
+def _make(folder: Path) -> dict[str, Any]:
+    merchant, platform = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+    _write(folder / "alipay-platform-key.pem", _private(platform))
+    return {
+        "wechat": {
+            "appid": f"wxsandbox{secrets.token_hex(5)}",
+            "secret": secrets.token_hex(16),
+            "templates": {"case_moved": secrets.token_urlsafe(32), "case_corrections": secrets.token_urlsafe(32)},
+        },
+        "alipay": {
+            "app_id": "9021" + "".join(secrets.choice("0123456789") for _ in range(12)),
+            "app_private_key": _private(merchant),
+            "app_public_key": _public(merchant),
+            "alipay_public_key": _public(platform),
+        },
+        "core": {
+            "client_id": f"sandbox-{secrets.token_hex(4)}",
+            "secret": secrets.token_hex(32),
+            "webhook_secret": secrets.token_hex(32),
+            "algorithm": "sha256",
+        },
+    }
+
+
+def _private(key: rsa.RSAPrivateKey) -> str:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()).decode()
+
+
+def _public(key: rsa.RSAPrivateKey) -> str:
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, readable by its owner only."""
+    fresh = path.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    fresh.replace(path)

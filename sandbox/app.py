@@ -1,0 +1,101 @@
+"""The sandbox's table of contents. No state outside the app: several worlds may live in one process."""
+
+from pathlib import Path
+from typing import Any
+
+from sanic import Sanic
+
+from sandbox.accounts import accounts as make_accounts
+from sandbox.alipay import Alipay
+from sandbox.book import Book
+from sandbox.clock import WorldClock
+from sandbox.core_cases import Cases
+from sandbox.core_events import Events
+from sandbox.core_gate import guarded
+from sandbox.core_identity import Identity
+from sandbox.core_items import Items, read
+from sandbox.faults import Faults
+from sandbox.wechat import WeChat
+from sandbox.world import World
+
+PAGE = Path(__file__).parent / "page"
+
+
+def create_app(data: Path, items: Path | None = None, core_webhook: str | None = None, name: str = "sandbox") -> Sanic[Any, Any]:
+    """A world whose memory is in `data`. `items`: a Guangdong-format JSON-lines file instead of our own catalogue. Raises BadCatalogue."""
+    book, clock, faults = Book(data), WorldClock(), Faults()
+    made = make_accounts(data)
+    wechat, alipay = WeChat(book, made["wechat"], clock), Alipay(book, made["alipay"], data, clock)
+    catalogue, identity = Items(book), Identity(book)
+    catalogue.load(read(items), str(items.name) if items else "own")
+    events = Events(book, made["core"], clock, faults, core_webhook)
+    cases = Cases(book, catalogue, events)
+    world = World(book, made, clock, faults, wechat, identity)
+
+    app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
+    app.config.update(ACCESS_LOG=False, AUTO_EXTEND=False, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=2)
+    _channels(app, faults, wechat, alipay)
+    _core(app, faults, book, made["core"], (catalogue, identity, cases, events))
+    _controls(app, world, catalogue, cases)
+    app.static("/", PAGE / "index.html", name="page", content_type="text/html; charset=utf-8")
+    app.static("/page", PAGE, name="page_files")
+
+    async def begin(_: Any) -> None:
+        events.resume()
+
+    async def end(_: Any) -> None:
+        await events.close()
+        book.close()
+
+    app.before_server_start(begin)
+    app.after_server_stop(end)
+    return app
+
+
+def _channels(app: Sanic[Any, Any], faults: Faults, wechat: WeChat, alipay: Alipay) -> None:
+    app.add_route(faults.around("wechat", wechat.code_to_session), "/sns/jscode2session", methods=["GET"], name="jscode2session")
+    app.add_route(faults.around("wechat", wechat.token), "/cgi-bin/token", methods=["GET"], name="token")
+    app.add_route(faults.around("wechat", wechat.stable_token), "/cgi-bin/stable_token", methods=["POST"], name="stable_token")
+    app.add_route(faults.around("wechat", wechat.phone), "/wxa/business/getuserphonenumber", methods=["POST"], name="phone")
+    app.add_route(faults.around("wechat", wechat.send), "/cgi-bin/message/subscribe/send", methods=["POST"], name="send")
+    app.add_route(faults.around("alipay", alipay.gateway), "/gateway.do", methods=["GET", "POST"], name="gateway")
+
+
+def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, Any], parts: tuple[Items, Identity, Cases, Events]) -> None:
+    items, identity, cases, events = parts
+    for method, path, handler in (
+        ("GET", "/items", items.page),
+        ("POST", "/identity/challenges", identity.start),
+        ("GET", "/identity/challenges/<challenge:str>", identity.look),
+        ("POST", "/cases", cases.submit),
+        ("GET", "/cases", cases.find),
+        ("GET", "/cases/<case_no:str>", cases.look),
+        ("GET", "/events", events.page),
+    ):
+        entry = faults.around("core", guarded(handler, account, book))
+        app.add_route(entry, f"/core/v1{path}", methods=[method], name=f"core_{method}_{handler.__qualname__.replace('.', '_')}".lower())
+
+
+def _controls(app: Sanic[Any, Any], world: World, items: Items, cases: Cases) -> None:
+    for method, path, handler in (
+        ("GET", "/accounts", world.accounts),
+        ("POST", "/people", world.make_person),
+        ("GET", "/people", world.people),
+        ("POST", "/people/<person:str>/approve-real-name", world.approve),
+        ("POST", "/people/<person:str>/refuse-real-name", world.refuse),
+        ("POST", "/wechat/codes", world.wechat_code),
+        ("POST", "/wechat/consents", world.wechat_consent),
+        ("POST", "/alipay/auth-codes", world.auth_code),
+        ("POST", "/alipay/consents", world.alipay_consent),
+        ("GET", "/core/cases", cases.listed),
+        ("POST", "/core/cases/<case_no:str>/moves", cases.move),
+        ("POST", "/core/items", items.change),
+        ("POST", "/core/items/raw", items.raw),
+        ("DELETE", "/core/items/<code:str>", items.remove),
+        ("GET", "/faults", world.read_faults),
+        ("PUT", "/faults", world.set_faults),
+        ("GET", "/ledger/<party:str>", world.ledger),
+        ("POST", "/clock", world.set_clock),
+        ("POST", "/reset", world.reset),
+    ):
+        app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())

@@ -1,0 +1,132 @@
+"""The core's cases: filed once per request, moved by a clerk, told by events."""
+
+import hashlib
+from datetime import timedelta, timezone
+from typing import Any
+
+import orjson
+from sanic import HTTPResponse, Request
+
+from sandbox.answers import body_of, json, refused
+from sandbox.book import Book, now, stamp
+from sandbox.core_events import Events
+from sandbox.core_items import Items
+
+BEIJING = timezone(timedelta(hours=8))
+STATES = {"accepted": "受理", "corrections": "要求补正", "approved": "通过", "rejected": "不予批准", "issued": "发证", "withdrawn": "撤回"}
+ALLOWED = {
+    "submitted": ("accepted", "corrections", "rejected"),
+    "accepted": ("corrections", "approved", "rejected"),
+    "corrections": ("accepted", "rejected"),
+    "approved": ("issued",),
+}
+_REQUIRED = {"request_id": str, "item_code": str, "item_version": int, "applicant": dict, "answers": dict, "materials": list, "channel": str}
+
+
+class Cases:
+    def __init__(self, book: Book, items: Items, events: Events) -> None:
+        self._book = book
+        self._items = items
+        self._events = events
+
+    async def submit(self, request: Request) -> HTTPResponse:
+        """201 the first time, 200 with the same case for the same content, 422 for other content under the same request id."""
+        asked = body_of(request)
+        wrong = [name for name, kind in _REQUIRED.items() if not isinstance(asked.get(name), kind)]
+        if wrong or request.headers.get("idempotency-key") != asked.get("request_id"):
+            return refused(422, "bad_request", "参数不完整，或 Idempotency-Key 与 request_id 不一致", wrong)
+        digest = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        known = self._book.get("request", asked["request_id"])
+        if known is not None:
+            if known["digest"] != digest:
+                return refused(422, "request_id_reused", "同一个 request_id 用在了不同的内容上")
+            return json(self._book.get("case", known["case_no"]))
+        record = self._items.record(asked["item_code"])
+        if record is None:
+            return refused(404, "unknown_item", "没有这个事项")
+        applicant = asked["applicant"]
+        person = self._book.get("person", str(applicant.get("person_id")))
+        if person is None or (person["name"], person["id_number"]) != (applicant.get("name"), applicant.get("id_number")):
+            return refused(422, "unknown_applicant", "申请人与平台登记的身份不符")
+        return json(self._file(asked, record["item"]["name"], digest), 201)
+
+    def _file(self, asked: dict[str, Any], item_name: str, digest: str) -> dict[str, Any]:
+        day = now().astimezone(BEIJING).strftime("%Y%m%d")
+        at = stamp()
+        with self._book.together():
+            serial = (self._book.get("counter", f"cases-{day}") or {"n": 0})["n"] + 1
+            self._book.put("counter", f"cases-{day}", {"n": serial})
+            case = {
+                "case_no": f"{asked['item_code'][:31]}{day}{serial:04d}",
+                "request_id": asked["request_id"],
+                "item_code": asked["item_code"],
+                "item_version": asked["item_version"],
+                "item_name": item_name,
+                "state": "submitted",
+                "version": 1,
+                "submitted_at": at,
+                "timeline": [{"version": 1, "state": "submitted", "at": at, "text": "", "findings": []}],
+            }
+            more = {"person": asked["applicant"]["person_id"], "channel": asked["channel"]}
+            self._book.put("case", case["case_no"], case)
+            self._book.put("case_content", case["case_no"], {"answers": asked["answers"], "materials": asked["materials"], **more})
+            self._book.put("request", asked["request_id"], {"digest": digest, "case_no": case["case_no"]})
+            self._book.write("core", "case.submitted", case_no=case["case_no"], request_id=case["request_id"], item_code=case["item_code"], **more)
+        return case
+
+    async def find(self, request: Request) -> HTTPResponse:
+        known = self._book.get("request", request.args.get("request_id") or "")
+        return json({"cases": [self._book.get("case", known["case_no"])] if known is not None else []})
+
+    async def look(self, request: Request, case_no: str) -> HTTPResponse:
+        case = self._book.get("case", case_no)
+        return refused(404, "unknown_case", "没有这个办件") if case is None else json(case)
+
+    async def move(self, request: Request, case_no: str) -> HTTPResponse:
+        """World control: the clerk's desk. {to, text?, findings?: [{target?, name?, problem, fix?}]}"""
+        case, asked = self._book.get("case", case_no), body_of(request)
+        if case is None:
+            return refused(404, "unknown_case", "没有这个办件")
+        to, findings = asked.get("to"), asked.get("findings") or []
+        wrong = _wrong_findings(findings)
+        if to not in STATES:
+            wrong.append(f"to 应为 {'、'.join(STATES)} 之一")
+        if wrong:
+            return refused(422, "bad_request", "操作内容不对", wrong)
+        allowed = ALLOWED.get(case["state"], ())
+        if to not in allowed:
+            told = "、".join(f"{STATES[one]}（{one}）" for one in allowed) or "没有"
+            return refused(409, "move_not_allowed", f"办件现在是 {case['state']}，可做的操作：{told}")
+        return json(self._move(case, str(to), str(asked.get("text") or ""), findings))
+
+    def _move(self, case: dict[str, Any], to: str, text: str, findings: list[dict[str, Any]]) -> dict[str, Any]:
+        told = [{"target": "case", "name": "", "fix": "", **finding} for finding in findings]
+        move = {"version": case["version"] + 1, "state": to, "at": stamp(), "text": text, "findings": told}
+        case = {**case, "state": to, "version": move["version"], "timeline": [*case["timeline"], move]}
+        with self._book.together():
+            self._book.put("case", case["case_no"], case)
+            event = self._events.add({"type": "case.moved", "case_no": case["case_no"], "request_id": case["request_id"], "move": move})
+            self._book.write("core", "case.moved", case_no=case["case_no"], to=to, version=move["version"], event_id=event["event_id"])
+        self._events.send(event)
+        return case
+
+    async def listed(self, request: Request) -> HTTPResponse:
+        """World control: every case, the newest first, with what may be done next."""
+        rows = []
+        for _, case in self._book.every("case"):
+            content = self._book.get("case_content", case["case_no"]) or {}
+            person = self._book.get("person", content.get("person", "")) or {}
+            rows.append({**case, "allowed": list(ALLOWED.get(case["state"], ())), "applicant": person.get("name"), "answers": content.get("answers")})
+        return json({"cases": sorted(rows, key=lambda case: case["submitted_at"], reverse=True)[:200]})
+
+
+def _wrong_findings(findings: Any) -> list[str]:
+    if not isinstance(findings, list) or len(findings) > 50:
+        return ["findings 应为列表，最多 50 条"]
+    wrong = []
+    for number, one in enumerate(findings, 1):
+        if not isinstance(one, dict) or not isinstance(one.get("problem"), str) or not one["problem"]:
+            wrong.append(f"第 {number} 条补正意见要写明 problem")
+        elif one.get("target", "case") not in ("case", "material", "field"):
+            wrong.append(f"第 {number} 条补正意见的 target 应为 case、material 或 field")
+    return wrong

@@ -1,0 +1,118 @@
+"""The core's events: kept for ever in the pull feed, and told by a signed webhook that is repeated until taken."""
+
+import asyncio
+import random
+import secrets
+import time
+from typing import Any
+
+import aiohttp
+import orjson
+from sanic import HTTPResponse, Request
+
+from sandbox.answers import json, refused
+from sandbox.book import Book
+from sandbox.clock import WorldClock
+from sandbox.core_gate import signature
+from sandbox.faults import Faults
+
+LADDER = (0, 5, 15, 30, 120, 300, 600, 1800, 3600)  # seconds of the world's clock before each attempt
+TIMEOUT = 5
+
+
+class Events:
+    def __init__(self, book: Book, account: dict[str, Any], clock: WorldClock, faults: Faults, webhook: str | None) -> None:
+        self._book = book
+        self._account = account
+        self._clock = clock
+        self._faults = faults
+        self.webhook = webhook
+        self._session: aiohttp.ClientSession | None = None
+        self._running: set[asyncio.Task[None]] = set()
+
+    def add(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Inside the caller's transaction; the event with its id and seq."""
+        seq = (self._book.get("counter", "events") or {"n": 0})["n"] + 1
+        self._book.put("counter", "events", {"n": seq})
+        whole = {"event_id": secrets.token_hex(16), "seq": seq, **event}
+        self._book.put("event", f"{seq:012d}", whole)
+        self._book.put("undelivered", f"{seq:012d}", {})
+        return whole
+
+    async def page(self, request: Request) -> HTTPResponse:
+        """GET /core/v1/events?cursor=&limit="""
+        cursor, limit = request.args.get("cursor") or "", request.args.get("limit") or "200"
+        if (cursor and not cursor.isdecimal()) or not limit.isdecimal() or not 1 <= int(limit) <= 500:
+            return refused(422, "bad_cursor", "cursor 应为上一页给出的值，limit 应为 1 到 500")
+        rows = self._book.every("event", cursor.zfill(12) if cursor else "", int(limit) + 1)
+        page = rows[: int(limit)]
+        after = str(int(page[-1][0])) if page else cursor
+        return json({"events": [body for _, body in page], "next_cursor": after, "has_more": len(rows) > len(page)})
+
+    def send(self, event: dict[str, Any]) -> None:
+        """Deliveries of different events run at the same time: no order is promised."""
+        if self.webhook is None:
+            return
+        on = self._faults.now["core_webhook"]
+        self._spawn(self._deliver(event))
+        for _ in range(int(on["duplicate"])):
+            self._spawn(self._once(event, 1))
+        if on["forge"]:
+            self._spawn(self._once(event, 1, forged=True))
+
+    def resume(self) -> None:
+        """After a restart: what nobody took is tried again."""
+        for key, _ in self._book.every("undelivered"):
+            event = self._book.get("event", key)
+            if event is not None and self.webhook is not None:
+                self._spawn(self._deliver(event))
+
+    async def close(self) -> None:
+        for task in list(self._running):
+            task.cancel()
+        if self._session is not None:
+            await self._session.close()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _deliver(self, event: dict[str, Any]) -> None:
+        for attempt, gap in enumerate(LADDER, 1):
+            await self._wait(gap)
+            if await self._once(event, attempt):
+                break
+        self._book.take("undelivered", f"{event['seq']:012d}")
+
+    async def _wait(self, gap: float) -> None:
+        """In small steps, so that a changed speed or a cleared fault counts at once."""
+        on = self._faults.now["core_webhook"]
+        late = on["late_ms"] / 1000 * (random.random() if on["shuffle"] else 1)  # noqa: S311 - chance
+        if on["shuffle"] and not on["late_ms"]:
+            late = random.random() * 0.2  # noqa: S311
+        await asyncio.sleep(late)
+        until = self._clock.seconds() + gap
+        while (left := until - self._clock.seconds()) > 0:
+            await asyncio.sleep(min(0.5, self._clock.real(left)))
+
+    async def _once(self, event: dict[str, Any], attempt: int, *, forged: bool = False) -> bool:
+        """One freshly signed delivery; True when taken. Every attempt is in the ledger "webhooks"."""
+        body = orjson.dumps(event)
+        timestamp, nonce = str(int(time.time())), secrets.token_hex(16)
+        secret = "not the secret" if forged else self._account["webhook_secret"]
+        signed = signature(secret, self._account["algorithm"], f"{timestamp}\n{nonce}\n".encode() + body)
+        headers = {"Content-Type": "application/json", "X-Core-Timestamp": timestamp, "X-Core-Nonce": nonce, "X-Core-Signature": signed}
+        result = "down" if self._faults.now["core_webhook"]["down"] else await self._post(body, headers)
+        self._book.write("webhooks", "delivery", event_id=event["event_id"], case_no=event["case_no"], attempt=attempt, forged=forged, result=result)
+        return result.isdecimal() and 200 <= int(result) < 300
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> str:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
+        try:
+            async with self._session.post(self.webhook or "", data=body, headers=headers, allow_redirects=False) as reply:
+                await reply.read()
+                return str(reply.status)
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            return type(exc).__name__

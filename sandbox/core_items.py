@@ -1,0 +1,115 @@
+"""The core's catalogue and its feed: the newest record of every code, by growing seq."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sanic import HTTPResponse, Request
+
+from sandbox import gd
+from sandbox.answers import body_of, json, refused
+from sandbox.book import Book, stamp
+
+CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+class BadCatalogue(Exception):
+    """The file cannot be served; the message says which line and why."""
+
+
+def read(path: Path | None) -> list[dict[str, Any]]:
+    """Items of a Guangdong-format file, or of our own catalogue. Raises BadCatalogue."""
+    found = []
+    for file in [path] if path else sorted(CATALOGUE.glob("*.jsonl")):
+        for number, line in enumerate(file.read_bytes().splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                record = orjson.loads(line)
+                found.append(gd.item(record) if "TASK_CODE" in record else record)
+            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as exc:
+                raise BadCatalogue(f"{file} 第 {number} 行读不懂：{exc}") from exc
+    return found
+
+
+class Items:
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def load(self, items: list[dict[str, Any]], batch: str) -> int:
+        """What changed gets a new version and seq, what vanished a tombstone; the rest stays. Returns how many changed."""
+        with self._book.together():
+            changed = sum(self._upsert(item, batch) for item in items)
+            codes = {item["code"] for item in items}
+            gone = [code for code, at in self._book.every("item_at") if at["live"] and code not in codes]
+            return changed + sum(self._remove(code, batch) for code in gone)
+
+    async def page(self, request: Request) -> HTTPResponse:
+        """GET /core/v1/items?cursor=&limit="""
+        cursor, limit = request.args.get("cursor") or "", request.args.get("limit") or "200"
+        if (cursor and not cursor.isdecimal()) or not limit.isdecimal() or not 1 <= int(limit) <= 500:
+            return refused(422, "bad_cursor", "cursor 应为上一页给出的值，limit 应为 1 到 500")
+        rows = self._book.every("feed", cursor.zfill(12) if cursor else "", int(limit) + 1)
+        page = rows[: int(limit)]
+        after = str(int(page[-1][0])) if page else cursor
+        return json({"records": [body for _, body in page], "next_cursor": after, "has_more": len(rows) > len(page)})
+
+    async def change(self, request: Request) -> HTTPResponse:
+        """World control: POST /world/core/items {item}: a new version of one item, or a new item."""
+        item = body_of(request)
+        if not isinstance(item.get("code"), str) or not isinstance(item.get("name"), str):
+            return refused(422, "bad_item", "事项至少要有 code 和 name")
+        with self._book.together():
+            self._upsert(item, f"world-{stamp()}")
+        return json(self.record(item["code"]))
+
+    async def raw(self, request: Request) -> HTTPResponse:
+        """World control: POST /world/core/items/raw {record}: puts a record into the feed unchecked, to see what a bad one does."""
+        record = body_of(request)
+        seq = self._next_seq()
+        self._book.put("feed", f"{seq:012d}", {"op": "upsert", "batch": "raw", "version": 1, "code": f"RAW{seq}", "item": record, **record, "seq": seq})
+        return json({"seq": seq})
+
+    async def remove(self, request: Request, code: str) -> HTTPResponse:
+        """World control: DELETE /world/core/items/{code}"""
+        with self._book.together():
+            if not self._remove(code, f"world-{stamp()}"):
+                return refused(404, "unknown_item", "没有这个事项")
+        return json({"removed": code})
+
+    def record(self, code: str) -> dict[str, Any] | None:
+        at = self._book.get("item_at", code)
+        return None if at is None or not at["live"] else self._book.get("feed", at["place"])
+
+    def _upsert(self, item: dict[str, Any], batch: str) -> bool:
+        content = {key: value for key, value in item.items() if key != "version"}
+        digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        at = self._book.get("item_at", item["code"])
+        if at is not None and at["live"] and at["digest"] == digest:
+            return False
+        version = 1 if at is None else at["version"] + 1
+        self._put(item["code"], version, batch, {**content, "version": version}, digest)
+        return True
+
+    def _remove(self, code: str, batch: str) -> bool:
+        at = self._book.get("item_at", code)
+        if at is None or not at["live"]:
+            return False
+        self._put(code, at["version"] + 1, batch, None, "")
+        return True
+
+    def _put(self, code: str, version: int, batch: str, item: dict[str, Any] | None, digest: str) -> None:
+        """The newest record of a code replaces the one before, at the end of the feed."""
+        before = self._book.get("item_at", code)
+        if before is not None:
+            self._book.take("feed", before["place"])
+        seq = self._next_seq()
+        record = {"seq": seq, "op": "upsert" if item else "remove", "code": code, "version": version, "batch": batch, "effective_from": stamp(), "item": item}
+        self._book.put("feed", f"{seq:012d}", record)
+        self._book.put("item_at", code, {"place": f"{seq:012d}", "version": version, "digest": digest, "live": item is not None})
+
+    def _next_seq(self) -> int:
+        last = (self._book.get("counter", "items") or {"n": 0})["n"] + 1
+        self._book.put("counter", "items", {"n": last})
+        return int(last)

@@ -1,0 +1,85 @@
+"""The people of the world: fictional names, valid ID numbers and phones; their codes, consents and answers."""
+
+import random
+import secrets
+from datetime import date, timedelta
+from typing import Any
+
+from sandbox.book import Book
+
+_FAMILY = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
+_GIVEN = "伟芳娜秀敏静丽强磊军洋勇艳杰涛明超霞平刚桂英华慧建文玲桦宇晨欣怡佳雨泽浩然子涵思远若兰清"
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+CODE_LIFE = 300  # seconds
+
+
+def check_digit(first17: str) -> str:
+    """GB 11643."""
+    return "10X98765432"[sum(int(digit) * weight for digit, weight in zip(first17, _WEIGHTS, strict=True)) % 11]
+
+
+def make_person(book: Book, wanted: dict[str, Any], templates: dict[str, str]) -> dict[str, Any] | list[str]:
+    """{person, name, id_number, phone…}, or what is wrong. A person has tapped "allow" in WeChat `consents` times per template (1)."""
+    wrong = _problems(wanted)
+    number = wanted.get("id_number") or _free_number(book)
+    if not wrong and book.get("id_number", number) is not None:
+        wrong.append("这个身份证号已有人使用")
+    if wrong:
+        return wrong
+    person = f"P{secrets.token_hex(8)}"
+    body = {
+        "person": person,
+        "name": wanted.get("name") or _name(),
+        "id_number": number,
+        "phone": wanted.get("phone") or f"1{secrets.choice('3578')}{secrets.randbelow(10**9):09d}",
+        "enterprise": wanted.get("enterprise"),
+        "openid": "o" + secrets.token_urlsafe(24)[:27],
+        "unionid": "oU" + secrets.token_urlsafe(24)[:26] if secrets.randbelow(2) else None,
+        "user_id": f"2088{secrets.randbelow(10**12):012d}",
+        "open_id": "0" + secrets.token_urlsafe(40)[:46],
+    }
+    with book.together():
+        book.put("person", person, body)
+        book.put("id_number", number, {"person": person})
+        for column in ("openid", "user_id", "open_id"):
+            book.put("account", str(body[column]), {"person": person})
+        for template in templates.values():
+            book.put("consent", f"{body['openid']}/{template}", {"left": int(wanted.get("consents", 1))})
+    return body
+
+
+def shown(body: dict[str, Any]) -> dict[str, Any]:
+    return {key: body[key] for key in ("person", "name", "id_number", "phone", "enterprise")}
+
+
+def by_account(book: Book, account: str) -> dict[str, Any] | None:
+    """The person behind an openid, user_id or open_id."""
+    found = book.get("account", account)
+    return None if found is None else book.get("person", found["person"])
+
+
+def _problems(wanted: dict[str, Any]) -> list[str]:
+    wrong = []
+    for field in ("name", "id_number", "phone"):
+        if wanted.get(field) is not None and not isinstance(wanted[field], str):
+            wrong.append(f"{field} 应为文字")
+    number = wanted.get("id_number")
+    if isinstance(number, str) and (len(number) != 18 or not number[:17].isdecimal() or check_digit(number[:17]) != number[17].upper()):
+        wrong.append("id_number 应为校验正确的 18 位身份证号")
+    consents = wanted.get("consents", 1)
+    if not isinstance(consents, int) or isinstance(consents, bool) or not 0 <= consents <= 1000:
+        wrong.append("consents 应为 0 到 1000 的整数")
+    return wrong
+
+
+def _free_number(book: Book) -> str:
+    while True:
+        born = date(1950, 1, 1) + timedelta(days=random.randrange(20000))  # noqa: S311 - invented people
+        first = f"990100{born:%Y%m%d}{random.randrange(1, 1000):03d}"  # noqa: S311
+        number = first + check_digit(first)
+        if book.get("id_number", number) is None:
+            return number
+
+
+def _name() -> str:
+    return secrets.choice(_FAMILY) + "".join(secrets.choice(_GIVEN) for _ in range(secrets.randbelow(2) + 1))

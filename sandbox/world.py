@@ -1,0 +1,123 @@
+"""World controls: where a person, a test or a demo plays everybody outside."""
+
+import secrets
+from typing import Any
+
+from sanic import HTTPResponse, Request
+
+from sandbox.answers import body_of, json, refused
+from sandbox.book import Book
+from sandbox.clock import WorldClock
+from sandbox.core_identity import Identity, pending_of
+from sandbox.faults import Faults
+from sandbox.people import make_person, shown
+from sandbox.wechat import WeChat
+
+LEDGERS = ("core", "wechat", "alipay", "messages", "webhooks", "sf", "ems", "kuaidi100")
+PEOPLE = ["person", "id_number", "account", "code", "auth_code", "consent", "alipay_consent", "alipay_access", "alipay_refresh"]
+CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "token", "stable", "nonce"]
+
+
+class World:
+    def __init__(self, book: Book, accounts: dict[str, Any], clock: WorldClock, faults: Faults, wechat: WeChat, identity: Identity) -> None:
+        self._book = book
+        self._accounts = accounts
+        self._clock = clock
+        self._faults = faults
+        self._wechat = wechat
+        self._identity = identity
+
+    async def accounts(self, request: Request) -> HTTPResponse:
+        return json(self._accounts)
+
+    async def make_person(self, request: Request) -> HTTPResponse:
+        """POST /world/people {name?, id_number?, phone?, enterprise?, consents?}"""
+        made = make_person(self._book, body_of(request), self._accounts["wechat"]["templates"])
+        if isinstance(made, list):
+            return refused(409 if made == ["这个身份证号已有人使用"] else 422, "bad_person", "不能创建这个人", made)
+        return json(shown(made))
+
+    async def people(self, request: Request) -> HTTPResponse:
+        """GET /world/people: the newest first, with what waits for their answer."""
+        rows = [shown(body) | {"pending": len(pending_of(self._book, key))} for key, body in self._book.every("person")]
+        return json({"people": rows[-200:]})
+
+    async def wechat_code(self, request: Request) -> HTTPResponse:
+        """POST /world/wechat/codes {person, kind: login|phone}: what wx.login or the phone button gives the client."""
+        asked = body_of(request)
+        person, kind = self._book.get("person", str(asked.get("person"))), asked.get("kind", "login")
+        if person is None or kind not in ("login", "phone"):
+            return refused(422, "bad_request", "没有这个人，或 kind 不是 login、phone")
+        code = "0" + secrets.token_urlsafe(24)
+        self._book.put("code", code, {"person": person["person"], "kind": kind, "made": self._clock.seconds(), "used": False})
+        return json({"code": code})
+
+    async def auth_code(self, request: Request) -> HTTPResponse:
+        """POST /world/alipay/auth-codes {person}: what my.getAuthCode gives the client."""
+        person = self._book.get("person", str(body_of(request).get("person")))
+        if person is None:
+            return refused(422, "bad_request", "没有这个人")
+        code = secrets.token_hex(16)
+        self._book.put("auth_code", code, {"person": person["person"], "made": self._clock.seconds()})
+        return json({"auth_code": code})
+
+    async def approve(self, request: Request, person: str) -> HTTPResponse:
+        return self._answered(person, "approved")
+
+    async def refuse(self, request: Request, person: str) -> HTTPResponse:
+        return self._answered(person, "refused")
+
+    def _answered(self, person: str, state: str) -> HTTPResponse:
+        if self._book.get("person", person) is None:
+            return refused(404, "unknown_person", "没有这个人")
+        return json({state: self._identity.answer(person, state)})
+
+    async def wechat_consent(self, request: Request) -> HTTPResponse:
+        """POST /world/wechat/consents {person, template_id, result: accept|reject|ban}: a tap in WeChat's own dialogue."""
+        asked = body_of(request)
+        person = self._book.get("person", str(asked.get("person")))
+        if person is None or asked.get("result") not in ("accept", "reject", "ban"):
+            return refused(422, "bad_request", "没有这个人，或 result 不是 accept、reject、ban")
+        left = self._wechat.consent(person, str(asked.get("template_id")), asked["result"])
+        return refused(422, "bad_request", "没有这个消息模板") if left is None else json({"result": asked["result"], "left": left})
+
+    async def alipay_consent(self, request: Request) -> HTTPResponse:
+        """POST /world/alipay/consents {person, template_id, result}"""
+        asked = body_of(request)
+        person = self._book.get("person", str(asked.get("person")))
+        if person is None or asked.get("result") not in ("accept", "reject") or not isinstance(asked.get("template_id"), str):
+            return refused(422, "bad_request", "没有这个人，或缺少 template_id、result")
+        for account in (person["user_id"], person["open_id"]):
+            own = f"{account}/{asked['template_id']}"
+            left = (self._book.get("alipay_consent", own) or {"left": 0})["left"] + (asked["result"] == "accept")
+            self._book.put("alipay_consent", own, {"left": left})
+        return json({"result": asked["result"]})
+
+    async def read_faults(self, request: Request) -> HTTPResponse:
+        return json(self._faults.now)
+
+    async def set_faults(self, request: Request) -> HTTPResponse:
+        """PUT /world/faults {party: {switch: value}}; a party named with {} is healthy again."""
+        wrong = self._faults.set(body_of(request))
+        return refused(422, "bad_request", "故障开关不对", wrong) if wrong else json(self._faults.now)
+
+    async def ledger(self, request: Request, party: str) -> HTTPResponse:
+        if party not in LEDGERS:
+            return refused(404, "unknown_ledger", f"没有这个账本，可看：{'、'.join(LEDGERS)}")
+        return json({"entries": self._book.entries(party)})
+
+    async def set_clock(self, request: Request) -> HTTPResponse:
+        """POST /world/clock {speed}: 60 makes an hour of a retry ladder pass in a minute."""
+        speed = body_of(request).get("speed")
+        if not isinstance(speed, int | float) or isinstance(speed, bool) or not 0.001 <= speed <= 1_000_000:
+            return refused(422, "bad_request", "speed 应为 0.001 到 1000000 的数")
+        self._clock.run_at(float(speed))
+        return json({"speed": speed})
+
+    async def reset(self, request: Request) -> HTTPResponse:
+        """People, codes, cases, ledgers and faults are gone; accounts, items and counters stay."""
+        with self._book.together():
+            self._book.forget(PEOPLE + CASES)
+        self._faults.clear()
+        self._clock.run_at(1.0)
+        return json({"reset": True})
