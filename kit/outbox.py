@@ -114,7 +114,7 @@ class Outbox:
         only = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
         while True:
             with suppress(PyMongoError):
-                async with self._rows.watch(only, max_await_time_ms=5000) as changes:
+                async with self._rows.watch(only, max_await_time_ms=1000) as changes:
                     wake.set()
                     async for _ in changes:
                         wake.set()

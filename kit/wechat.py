@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from kit.errors import NotReached, Refused, Unknown
+from kit.errors import NotReached, Outside, Refused, Unknown
 from kit.http import Http
 from kit.ids import new_nonce
 from kit.redis import Redis
@@ -49,13 +49,13 @@ class WeChat:
 
     async def call(self, path: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """POST with the access token; a token WeChat no longer takes is refreshed once, and the call made once more."""
-        token = await self._token()
+        token = await self._usable_token()
         try:
             return await self._judged("POST", f"{path}?access_token={token}", content)
         except Refused as exc:
             if exc.reason not in _BAD_TOKEN_REASONS:
                 raise
-        token = await self._token(refused=token)
+        token = await self._usable_token(refused=token)
         return await self._judged("POST", f"{path}?access_token={token}", content)
 
     async def _judged(self, method: str, path: str, content: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -70,6 +70,13 @@ class WeChat:
         if errcode in BUSY:
             raise NotReached(PARTY, f"errcode_{errcode}")
         raise Refused(PARTY, f"errcode_{errcode}" if isinstance(errcode, int) else "errcode_unknown")
+
+    async def _usable_token(self, refused: str | None = None) -> str:
+        """Without a token the call itself was never made, whatever became of asking for one."""
+        try:
+            return await self._token(refused)
+        except Outside as exc:
+            raise NotReached(PARTY, f"no_token_{exc.reason}") from exc
 
     async def _token(self, refused: str | None = None) -> str:
         """The shared token. `refused` is one WeChat just turned down: whoever still holds exactly that one replaces it, once."""

@@ -73,9 +73,11 @@ def test_a_folder_whose_port_was_taken_meanwhile_moves_to_another_port_with_its_
     with Mongod(tmp_path) as first, client_of(first) as client:
         client.town.paid.insert_one({"order": "B1"})
         port = first.port
-    with socket.create_server(("127.0.0.1", port)), Mongod(tmp_path) as second, client_of(second) as client:
-        assert second.port != port
-        assert client.town.paid.count_documents({"order": "B1"}) == 1
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", port))
+        with Mongod(tmp_path) as second, client_of(second) as client:
+            assert second.port != port
+            assert client.town.paid.count_documents({"order": "B1"}) == 1
 
 
 def test_stop_leaves_no_process_and_gives_the_folder_back(tmp_path: Path) -> None:
@@ -123,9 +125,7 @@ def test_a_binary_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("find", "variable"), [(find_mongod, "MONGO_URL"), (find_redis_server, "REDIS_URL")])
-def test_a_missing_binary_gives_one_sentence_that_says_what_to_do(
-    find: Any, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_binary_gives_one_sentence_that_says_what_to_do(find: Any, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingPart, match=rf"not installed.*{variable}") as refused:
         find(tmp_path)

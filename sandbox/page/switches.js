@@ -1,0 +1,118 @@
+// Fault switches per party, the world's clock, and the end of the world.
+
+import { button, byId, call, guarded, h, toast } from "./dom.js";
+
+const LATENCY = { name: "latency_ms", text: "慢：每次多等", unit: "毫秒", max: 60000, step: 100 };
+const ERRORS = { name: "error_rate", text: "出错：每 100 次里出错", unit: "次", max: 100, scale: 100 };
+const LOSE = { name: "lose_replies", text: "收到但不回：事情办了，回答丢了" };
+const SERVER = [LATENCY, ERRORS, LOSE, { name: "down", text: "停机：一律不可用" }];
+const PARTIES = {
+  wechat: { text: "微信", switches: SERVER },
+  alipay: { text: "支付宝", switches: SERVER },
+  core: { text: "核心平台", switches: SERVER },
+  core_webhook: {
+    text: "核心平台的事件推送",
+    switches: [
+      { name: "duplicate", text: "重复：同一事件多推", unit: "次", max: 20 },
+      { name: "late_ms", text: "迟到：晚推", unit: "毫秒", max: 600000, step: 100 },
+      { name: "forge", text: "伪造：另推一份签名不对的" },
+      { name: "shuffle", text: "乱序：先后打乱" },
+      { name: "down", text: "停推：推不出去" },
+    ],
+  },
+};
+
+/** Gives show(faults). `changed` is called after every change. */
+export function switches(changed) {
+  const cards = Object.entries(PARTIES).map(([party, about]) => partyCard(party, about, changed));
+  byId("parties").append(...cards.map((card) => card.node));
+  byId("heal").addEventListener("click", guarded(async () => {
+    await call("PUT", "/faults", Object.fromEntries(Object.keys(PARTIES).map((party) => [party, {}])));
+    cards.forEach((card) => card.forget());
+    toast("全部恢复正常");
+    await changed();
+  }));
+  clock();
+  wipe(cards, changed);
+  return (faults) => {
+    const on = cards.map((card) => card.show(faults)).filter(Boolean).length;
+    byId("faults-on").hidden = on === 0;
+    byId("faults-on").textContent = `${on} 方有故障`;
+  };
+}
+
+/** A form that follows the world until somebody starts changing it. */
+function partyCard(party, { text, switches: all }, changed) {
+  const told = h("span", { class: "state", role: "status" });
+  const inputs = new Map(all.map((one) => [one.name, one.unit ? numberInput(one) : h("input", { type: "checkbox" })]));
+  const undo = button("不改了", async () => { forget(); await changed(); }, { hidden: true });
+  const node = h(
+    "form",
+    { class: "card party", "aria-label": text, oninput: () => { dirty = true; tell(); }, onsubmit: guarded(apply) },
+    h("div", { class: "card-head" }, h("h3", { text }), told),
+    ...all.map((one) => switchRow(one, inputs.get(one.name))),
+    h("div", { class: "buttons" }, h("button", { text: "应用" }), undo),
+  );
+  let dirty = false;
+  let broken = false;
+
+  function tell() {
+    told.textContent = dirty ? "有改动，还没应用" : broken ? "有故障" : "正常";
+    told.dataset.state = dirty ? "changed" : broken ? "broken" : "healthy";
+    undo.hidden = !dirty;
+  }
+
+  async function apply() {
+    await call("PUT", "/faults", { [party]: Object.fromEntries(all.map((one) => [one.name, valueOf(one, inputs.get(one.name))])) });
+    forget();
+    toast(`${text}：已应用`);
+    await changed();
+  }
+
+  function forget() {
+    dirty = false;
+  }
+
+  function show(faults) {
+    const now = faults[party] ?? {};
+    broken = Object.values(now).some(Boolean);
+    if (!dirty) for (const one of all) fill(one, inputs.get(one.name), now[one.name]);
+    tell();
+    return broken;
+  }
+  return { node, show, forget };
+}
+
+const numberInput = (one) => h("input", { type: "number", min: "0", max: String(one.max), step: String(one.step ?? 1), inputmode: "numeric" });
+const switchRow = (one, input) => (one.unit ? h("label", { class: "amount" }, h("span", { text: one.text }), input, h("span", { text: one.unit })) : h("label", { class: "tick" }, input, h("span", { text: one.text })));
+const valueOf = (one, input) => (one.unit ? Number(input.value || 0) / (one.scale ?? 1) : input.checked);
+
+function fill(one, input, value) {
+  if (!one.unit) input.checked = Boolean(value);
+  else if (input !== document.activeElement) input.value = String(Math.round(Number(value ?? 0) * (one.scale ?? 1) * 100) / 100);
+}
+
+function clock() {
+  byId("clock-form").addEventListener("submit", guarded(async () => {
+    const { speed } = await call("POST", "/clock", { speed: Number(byId("speed").value) });
+    byId("clock-told").textContent = `现在 ${speed}×`;
+    toast(`时钟现在是 ${speed}×`);
+  }));
+}
+
+function wipe(cards, changed) {
+  const ask = byId("wipe-ask");
+  const sure = byId("wipe-sure");
+  const close = () => { sure.hidden = true; ask.hidden = false; ask.focus(); };
+  ask.addEventListener("click", () => { sure.hidden = false; ask.hidden = true; byId("wipe-no").focus(); });
+  byId("wipe-no").addEventListener("click", close);
+  byId("wipe-yes").addEventListener("click", guarded(async () => {
+    await call("POST", "/reset", {});
+    cards.forEach((card) => card.forget());
+    byId("speed").value = "1";
+    byId("clock-told").textContent = "现在 1×";
+    close();
+    toast("世界已清空");
+    await changed();
+  }));
+}

@@ -1,0 +1,166 @@
+// 外面的世界: the people outside, their phones, the core's pushes; asks the sandbox every 1.5 s.
+
+import { desk } from "./desk.js";
+import { button, byId, call, clockTime, copy, guarded, h, keptList, moment, shortNo, toast } from "./dom.js";
+import { switches } from "./switches.js";
+
+const POLL_MS = 1500;
+const CHANNELS = { wechat: "微信", alipay: "支付宝" };
+const TEMPLATES = { case_moved: "办件进度提醒", case_corrections: "补正材料提醒" };
+const VALUES = {
+  case_moved: { thing1: "事项", phrase2: "状态", time3: "时间", thing4: "说明", character_string5: "办件编号" },
+  case_corrections: { thing1: "事项", character_string5: "办件编号", number6: "要补正几处", time3: "时间" },
+};
+const CODES = [
+  { text: "取微信登录码", ask: (person) => call("POST", "/wechat/codes", { person, kind: "login" }), told: "微信登录码，5 分钟内用一次" },
+  { text: "取手机号码授权码", ask: (person) => call("POST", "/wechat/codes", { person, kind: "phone" }), told: "手机号码授权码，5 分钟内用一次" },
+  { text: "取支付宝授权码", ask: (person) => call("POST", "/alipay/auth-codes", { person }), told: "支付宝授权码，3 分钟内用一次" },
+];
+
+// people
+
+const arrived = new Map(); // the ledger of people has no dates: those first seen later stand first
+const showPeople = keptList(byId("people-list"), { key: (one) => one.person, make: personCard, empty: "还没有人。先新建一个。", step: 12 });
+
+function peopleNow(people) {
+  for (const one of people) if (!arrived.has(one.person)) arrived.set(one.person, arrived.size);
+  const order = (a, b) => (b.pending > 0) - (a.pending > 0) || arrived.get(b.person) - arrived.get(a.person);
+  byId("people-count").textContent = people.length ? `${people.length} 人` : "";
+  showPeople([...people].sort(order));
+}
+
+function personCard(first) {
+  const person = first.person;
+  const facts = h("dl", { class: "facts" }, h("dt", { text: "身份证号" }), h("dd", { class: "number", text: first.id_number }), h("dt", { text: "手机号" }), h("dd", { class: "number", text: first.phone }));
+  const pending = h("div", { class: "pending", hidden: true });
+  const code = h("div", { class: "code", role: "status" });
+  const buttons = CODES.map((one) => button(one.text, async () => code.replaceChildren(codeBox(one.told, await one.ask(person)))));
+  const node = h("article", { class: "card", "aria-label": first.name }, h("h3", { text: first.name }), pending, facts, h("div", { class: "buttons small" }, ...buttons), code);
+
+  async function answer(what, told) {
+    await call("POST", `/people/${encodeURIComponent(person)}/${what}`, {});
+    toast(`${first.name}：${told}`);
+    await refresh();
+  }
+  pending.append(
+    h("p", { text: "有实名认证在等本人确认" }),
+    h("div", { class: "buttons" }, button("确认实名", () => answer("approve-real-name", "已确认实名"), { class: "main" }), button("拒绝实名", () => answer("refuse-real-name", "已拒绝实名"))),
+  );
+
+  function update(one) {
+    pending.hidden = one.pending === 0;
+    node.classList.toggle("waiting", one.pending > 0);
+  }
+  return { node, update };
+}
+
+function codeBox(told, answer) {
+  const input = h("input", { readonly: true, value: answer.code ?? answer.auth_code, "aria-label": told, onfocus: (event) => event.target.select() });
+  return h("div", { class: "code-box" }, h("p", { text: `${told}：` }), h("div", { class: "code-line" }, input, button("复制", () => copy(input))));
+}
+
+async function makePerson(wanted) {
+  const made = await call("POST", "/people", wanted);
+  toast(`新建了 ${made.name}`);
+  await refresh();
+}
+
+byId("new-person").addEventListener("click", guarded(() => makePerson({})));
+byId("person-form").addEventListener("submit", guarded(async (event) => {
+  const form = event.target;
+  await makePerson(Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value)));
+  form.reset();
+}));
+
+// what the phones received
+
+let names = new Map();
+const showMessages = keptList(byId("phone-list"), { key: (one) => one.place, make: bubble, empty: "手机上还没有消息。", step: 12 });
+
+function messagesNow(entries) {
+  byId("phone-count").textContent = entries.length ? `${entries.length} 条` : "";
+  showMessages(entries.map((one, place) => ({ ...one, place, name: names.get(one.person) ?? "（查不到的人）" })).reverse());
+}
+
+function bubble(one) {
+  const labels = VALUES[one.template] ?? {};
+  const values = Object.entries(one.data ?? {}).flatMap(([key, value]) => [h("dt", { text: labels[key] ?? key }), h("dd", { text: String(value?.value ?? value) })]);
+  const head = h("div", { class: "bubble-head" }, h("span", { class: "channel", text: CHANNELS[one.channel] ?? one.channel }), h("strong", { text: one.name }), h("time", { datetime: one.at, text: moment(one.at) }));
+  return { node: h("article", { class: "bubble" }, head, h("h3", { text: TEMPLATES[one.template] ?? one.template ?? `模板 ${one.template_id}` }), h("dl", { class: "facts" }, ...values)) };
+}
+
+// the core's pushes
+
+const showPushes = keptList(byId("pushes-list"), { key: (one) => one.place, make: pushRow, empty: "还没有推送。" });
+
+function pushesNow(entries) {
+  byId("pushes-count").textContent = entries.length ? `共 ${entries.length} 次` : "";
+  showPushes(entries.map((one, place) => ({ ...one, place })).slice(-50).reverse());
+}
+
+function pushRow(one) {
+  const taken = /^2\d\d$/.test(one.result);
+  const forged = one.forged ? h("span", { class: "tag", text: "伪造" }) : null;
+  const node = h(
+    "tr",
+    {},
+    h("td", { text: clockTime(one.at) }),
+    h("td", { class: "number", title: one.case_no, text: shortNo(one.case_no) }),
+    h("td", { class: "number roomy", title: one.event_id, text: String(one.event_id).slice(0, 8) }),
+    h("td", { text: one.attempt }),
+    h("td", { class: taken === one.forged ? "bad" : "" }, forged, resultText(one.result, taken)),
+  );
+  return { node };
+}
+
+function resultText(result, taken) {
+  if (taken) return `收下（${result}）`;
+  if (result === "down") return "没推：停推中";
+  return /^\d+$/.test(result) ? `没收（${result}）` : `没送到（${result}）`;
+}
+
+// asking again and again
+
+const showCases = desk(refresh);
+const showFaults = switches(refresh);
+let asked = 0;
+let told = 0;
+
+/** Everything at once; an answer older than one already shown is dropped. */
+async function refresh() {
+  const own = ++asked;
+  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults"];
+  let answers;
+  try {
+    answers = await Promise.all(paths.map((path) => call("GET", path)));
+  } catch (error) {
+    linked(false, error.message);
+    return;
+  }
+  if (own < told) return;
+  told = own;
+  const [people, cases, messages, webhooks, faults] = answers;
+  names = new Map(people.people.map((one) => [one.person, one.name]));
+  peopleNow(people.people);
+  showCases(cases.cases);
+  messagesNow(messages.entries);
+  pushesNow(webhooks.entries);
+  showFaults(faults);
+  linked(true);
+}
+
+/** The line is written only when it changes, so that screen readers are not told every 1.5 s. */
+function linked(well, why = "") {
+  const text = well ? "已连接，自动更新" : `${why}，正在重试…`;
+  const line = byId("link");
+  if (line.textContent !== text) line.textContent = text;
+  line.classList.toggle("broken", !well);
+}
+
+async function forever() {
+  if (!document.hidden) await refresh();
+  setTimeout(forever, POLL_MS);
+}
+
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+forever();
