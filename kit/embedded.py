@@ -91,7 +91,6 @@ class _Server(ABC):
 
     @property
     def pid(self) -> int | None:
-        """Process id while it runs, else None."""
         return self._child.pid if self._child and self.alive else None
 
     @property
@@ -100,7 +99,6 @@ class _Server(ABC):
 
     @property
     def url(self) -> str:
-        """Valid once started."""
         return self._url.format(port=self.port)
 
     @abstractmethod
@@ -204,12 +202,12 @@ class Mongod(_Server):
     _find = staticmethod(find_mongod)
 
     def _flags(self) -> list[str]:
-        data = self.folder / "db"
-        data.mkdir(exist_ok=True)
+        (self.folder / "db").mkdir(exist_ok=True)
         private = f"--bind_ip 127.0.0.1 --port {self.port} --nounixsocket --replSet rs0 --quiet"
         small = "--oplogSize 64 --wiredTigerCacheSizeGB 0.25 --wiredTigerEngineConfigString log=(file_max=16MB,prealloc=false)"
-        quick = "--setParameter diagnosticDataCollectionEnabled=false --setParameter shutdownTimeoutMillisForSignaledShutdown=0"
-        return ["--dbpath", str(data), *f"{private} {small} {quick}".split()]
+        # A killed client leaves its transaction open, and every write to those documents waits: 60 s by default.
+        quick = "--setParameter transactionLifetimeLimitSeconds=5 --setParameter diagnosticDataCollectionEnabled=false --setParameter shutdownTimeoutMillisForSignaledShutdown=0"
+        return ["--dbpath", str(self.folder / "db"), *f"{private} {small} {quick}".split()]
 
     def _is_ready(self) -> bool:
         """One step towards a primary: initiate a new folder, correct the port of an old one, or just look."""

@@ -92,7 +92,8 @@ export function keptList(box, { key, make, empty, step = Infinity }) {
   const kept = new Map();
   let shown = step;
   let latest = [];
-  const none = h("p", { class: "empty", text: empty });
+  const words = { class: "empty", text: empty };
+  const none = box.tagName === "TBODY" ? h("tr", {}, h("td", { colspan: "9", ...words })) : h("p", words);
   const more = step === Infinity ? null : h("button", { type: "button", class: "more", onclick: () => { shown += step; show(latest); } });
 
   function entry(item) {

@@ -20,7 +20,7 @@ const CODES = [
 // people
 
 const arrived = new Map(); // the ledger of people has no dates: those first seen later stand first
-const showPeople = keptList(byId("people-list"), { key: (one) => one.person, make: personCard, empty: "还没有人。先新建一个。", step: 12 });
+const showPeople = keptList(byId("people-list"), { key: (one) => one.person, make: personCard, empty: "还没有人。先新建一个。", step: 6 });
 
 function peopleNow(people) {
   for (const one of people) if (!arrived.has(one.person)) arrived.set(one.person, arrived.size);

@@ -1,0 +1,38 @@
+# What people type. Set-up is part of every command: tools/setup.sh does nothing when there is nothing to do.
+# Settings (ZHANGBAN_PORT, MONGO_URL, …) come from the environment or from the command line: make run SANDBOX_ITEMS=items.jsonl
+.DEFAULT_GOAL := help
+.PHONY: help run demo test test-fast bench check format clean
+
+help: ## 列出命令
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## 启动整套服务：数据库、沙箱、API、后台（Ctrl-C 停止）
+	@tools/setup.sh && exec .venv/bin/zhangban run
+
+demo: ## 从登录走到办结，逐步检查（ITEMS=事项文件）
+	@tools/setup.sh && exec .venv/bin/zhangban demo $(if $(ITEMS),--items '$(ITEMS)')
+
+test: ## 全部测试
+	@tools/setup.sh dev && exec .venv/bin/python -m pytest
+
+test-fast: ## 除 kill -9 以外的测试
+	@tools/setup.sh dev && exec .venv/bin/python -m pytest -m 'not crash and not slow'
+
+bench: ## 与同类实现比较（ITEMS=事项文件 QUESTIONS=问题文件）
+	@tools/setup.sh dev bench && exec .venv/bin/python -m bench $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
+
+check: ## 格式、静态检查、类型、内务规则
+	@tools/setup.sh dev
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy .
+	.venv/bin/python -m pytest -q tests/house
+
+format: ## 整理格式
+	@tools/setup.sh dev
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+clean: ## 删除环境与缓存（.data 里的数据保留）
+	rm -rf .venv .uv .embedded .embedded.new .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
