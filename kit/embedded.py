@@ -184,7 +184,7 @@ class _Server(ABC):
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("wb") as log:
-            self._child = subprocess.Popen(command + self._flags(), stdout=log, stderr=subprocess.STDOUT, **child_options())
+            self._child = subprocess.Popen(command + self._flags(), stdout=log, stderr=subprocess.STDOUT, **child_options())  # noqa: S603 - our own command
         deadline = time.monotonic() + _START_SECONDS
         while not (_answers(port) and self._is_ready()):
             if not self.alive or time.monotonic() > deadline:
@@ -257,7 +257,7 @@ def _find(name: str, embedded: Path, chinese: str, english: str) -> Path:
     why = "没有安装 / not installed"
     for binary in [Path(p) for p in (shutil.which(name), embedded) if p and Path(p).exists()]:
         try:  # running it is the only way to learn of a missing libcurl or libssl
-            done = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=30, check=False)
+            done = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - our own command
         except (OSError, subprocess.SubprocessError) as exc:
             why = str(exc)
             continue

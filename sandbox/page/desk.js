@@ -56,7 +56,7 @@ function caseCard(first, changed) {
     form.stale(!one.allowed.includes("corrections"));
     if (hadFocus) title.focus({ preventScroll: true });
   }
-  return { node, update };
+  return { node, update, busy: () => !form.node.hidden || opinion.value !== "" || node.contains(document.activeElement) };
 }
 
 const fact = (name, value, kind) => [h("dt", { text: name }), h("dd", { class: kind, text: value })];

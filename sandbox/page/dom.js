@@ -84,12 +84,16 @@ export async function copy(input) {
   toast("已复制");
 }
 
+const NARROW = matchMedia("(max-width: 600px)").matches;
+
 /**
  * A list whose elements live as long as their keys: an open form, a caret or a selection survives every poll.
- * make(item) gives {node, update?(item)}; update is called only when the item changed.
+ * make(item) gives {node, update?(item), busy?()}; update is called only when the item changed.
+ * Newer items push older ones behind "more", but never one that is busy.
  */
 export function keptList(box, { key, make, empty, step = Infinity }) {
   const kept = new Map();
+  if (NARROW) step = Math.ceil(step / 2);
   let shown = step;
   let latest = [];
   const words = { class: "empty", text: empty };
@@ -113,7 +117,7 @@ export function keptList(box, { key, make, empty, step = Infinity }) {
   function show(items) {
     latest = items;
     const focused = document.activeElement;
-    const wanted = items.slice(0, shown);
+    const wanted = items.filter((item, place) => place < shown || kept.get(key(item))?.busy?.());
     const keys = new Set(wanted.map(key));
     for (const [own, one] of kept) if (!keys.has(own)) { one.node.remove(); kept.delete(own); }
     const nodes = wanted.map(entry);

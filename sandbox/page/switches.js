@@ -3,8 +3,8 @@
 import { button, byId, call, guarded, h, toast } from "./dom.js";
 
 const LATENCY = { name: "latency_ms", text: "慢：每次多等", unit: "毫秒", max: 60000, step: 100 };
-const ERRORS = { name: "error_rate", text: "出错：每 100 次里出错", unit: "次", max: 100, scale: 100 };
-const LOSE = { name: "lose_replies", text: "收到但不回：事情办了，回答丢了" };
+const ERRORS = { name: "error_rate", text: "出错：100 次里", unit: "次", max: 100, scale: 100 };
+const LOSE = { name: "lose_replies", text: "收到但不回：办了，没回音" };
 const SERVER = [LATENCY, ERRORS, LOSE, { name: "down", text: "停机：一律不可用" }];
 const PARTIES = {
   wechat: { text: "微信", switches: SERVER },
@@ -13,9 +13,9 @@ const PARTIES = {
   core_webhook: {
     text: "核心平台的事件推送",
     switches: [
-      { name: "duplicate", text: "重复：同一事件多推", unit: "次", max: 20 },
+      { name: "duplicate", text: "重复：每件多推", unit: "次", max: 20 },
       { name: "late_ms", text: "迟到：晚推", unit: "毫秒", max: 600000, step: 100 },
-      { name: "forge", text: "伪造：另推一份签名不对的" },
+      { name: "forge", text: "伪造：另推签名不对的" },
       { name: "shuffle", text: "乱序：先后打乱" },
       { name: "down", text: "停推：推不出去" },
     ],

@@ -20,11 +20,12 @@ const CODES = [
 // people
 
 const arrived = new Map(); // the ledger of people has no dates: those first seen later stand first
+let justMade = ""; // whoever was made on this page last stands on top
 const showPeople = keptList(byId("people-list"), { key: (one) => one.person, make: personCard, empty: "还没有人。先新建一个。", step: 6 });
 
 function peopleNow(people) {
   for (const one of people) if (!arrived.has(one.person)) arrived.set(one.person, arrived.size);
-  const order = (a, b) => (b.pending > 0) - (a.pending > 0) || arrived.get(b.person) - arrived.get(a.person);
+  const order = (a, b) => (b.person === justMade) - (a.person === justMade) || (b.pending > 0) - (a.pending > 0) || arrived.get(b.person) - arrived.get(a.person);
   byId("people-count").textContent = people.length ? `${people.length} 人` : "";
   showPeople([...people].sort(order));
 }
@@ -51,7 +52,7 @@ function personCard(first) {
     pending.hidden = one.pending === 0;
     node.classList.toggle("waiting", one.pending > 0);
   }
-  return { node, update };
+  return { node, update, busy: () => code.hasChildNodes() };
 }
 
 function codeBox(told, answer) {
@@ -61,6 +62,7 @@ function codeBox(told, answer) {
 
 async function makePerson(wanted) {
   const made = await call("POST", "/people", wanted);
+  justMade = made.person;
   toast(`新建了 ${made.name}`);
   await refresh();
 }

@@ -56,9 +56,7 @@ def test_the_example_holds_in_both_algorithms(algorithm: Any) -> None:
 def test_the_example_event_passes_the_true_check_and_is_a_true_event(
     algorithm: str,
 ) -> None:
-    check_event(
-        SECRET, TIMESTAMP, NONCE, EXAMPLE[algorithm][2], EVENT, int(TIMESTAMP) + 300
-    )
+    check_event(SECRET, TIMESTAMP, NONCE, EXAMPLE[algorithm][2], EVENT, int(TIMESTAMP) + 300)
     assert CoreEvent.model_validate_json(EVENT).move.version == 2
 
 
@@ -66,14 +64,8 @@ def test_the_recipe_as_written_gives_the_same_bytes() -> None:
     """Built by hand from the page's own words, without our signing code."""
     call = f"{TIMESTAMP}\n{NONCE}\nGET\n{TARGET}\n".encode()
     told = f"{TIMESTAMP}\n{NONCE}\n".encode() + EVENT
-    assert (
-        EXAMPLE["sha256"][0]
-        == "sha256=" + hmac.new(SECRET, call, hashlib.sha256).hexdigest()
-    )
-    assert (
-        EXAMPLE["sha256"][2]
-        == "sha256=" + hmac.new(SECRET, told, hashlib.sha256).hexdigest()
-    )
+    assert EXAMPLE["sha256"][0] == "sha256=" + hmac.new(SECRET, call, hashlib.sha256).hexdigest()
+    assert EXAMPLE["sha256"][2] == "sha256=" + hmac.new(SECRET, told, hashlib.sha256).hexdigest()
 
 
 def test_the_page_for_integrators_shows_this_example() -> None:

@@ -8,9 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OURS = ("kit", "core", "residents", "content", "cases", "notify", "miniapp_api")
-_ROW = re.compile(
-    r"^\| `(\w+)` \| ([\dx/]+) \| .+ \| .+ \| .+ \| (yes|no) \|$", re.MULTILINE
-)
+_ROW = re.compile(r"^\| `(\w+)` \| ([\dx/]+) \| .+ \| .+ \| .+ \| (yes|no) \|$", re.MULTILINE)
 
 # Where a code is handed on in a variable: the class whose literals it takes.
 HANDED_ON = {("miniapp_api/routes/core_callbacks.py", "Unauthorized"): "Forged"}
@@ -25,19 +23,10 @@ def trees() -> Iterator[tuple[str, ast.Module]]:
 def refusals() -> dict[str, str]:
     """Class name -> HTTP status ("" where only the call knows it) of AppError and everything below it."""
     found = {"AppError": "500"}
-    classes = [
-        node
-        for _, tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
-    ]
+    classes = [node for _, tree in trees() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     for node in classes * 2:  # twice: a class may stand before its base
         for base in node.bases:
-            name = (
-                base.attr
-                if isinstance(base, ast.Attribute)
-                else getattr(base, "id", "")
-            )
+            name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
             if name in found and node.name not in found:
                 found[node.name] = next(
                     (str(line.value.value) for line in node.body if _is_status(line)),
@@ -60,11 +49,7 @@ def made(names: set[str]) -> Iterator[tuple[str, str, ast.Call]]:
     for path, tree in trees():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and node.args:
-                name = (
-                    node.func.attr
-                    if isinstance(node.func, ast.Attribute)
-                    else getattr(node.func, "id", "")
-                )
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 if name in names:
                     yield path, name, node
 
@@ -76,11 +61,7 @@ def codes_in_the_code() -> dict[str, set[str]]:
         first = call.args[0]
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             given = statuses[name] or next(
-                (
-                    str(one.value)
-                    for one in call.args[2:]
-                    if isinstance(one, ast.Constant)
-                ),
+                (str(one.value) for one in call.args[2:] if isinstance(one, ast.Constant)),
                 "",
             )
             found[first.value] |= {given} - {""}
@@ -94,12 +75,8 @@ def codes_in_the_code() -> dict[str, set[str]]:
 
 def catalogue() -> dict[str, tuple[set[str], str]]:
     rows = _ROW.findall((ROOT / "docs" / "errors.md").read_text())
-    assert len({code for code, _, _ in rows}) == len(rows), (
-        "a code stands twice in docs/errors.md"
-    )
-    return {
-        code: (set(status.split("/")), retryable) for code, status, retryable in rows
-    }
+    assert len({code for code, _, _ in rows}) == len(rows), "a code stands twice in docs/errors.md"
+    return {code: (set(status.split("/")), retryable) for code, status, retryable in rows}
 
 
 def test_every_code_the_code_can_give_is_in_the_catalogue() -> None:
@@ -112,21 +89,11 @@ def test_every_code_in_the_catalogue_is_given_somewhere() -> None:
 
 def test_the_catalogue_states_the_status_the_code_gives() -> None:
     written = catalogue()
-    assert {
-        code: given
-        for code, given in codes_in_the_code().items()
-        if not given <= written[code][0]
-    } == {}
+    assert {code: given for code, given in codes_in_the_code().items() if not given <= written[code][0]} == {}
 
 
 def test_the_catalogue_says_retry_exactly_where_the_answer_says_so() -> None:
     """InFlight, TooMany and Unavailable are retryable; nothing else is."""
     retryable = {"InFlight", "TooMany", "Unavailable"}
-    said = {
-        str(call.args[0].value)
-        for _, _, call in made(retryable)
-        if isinstance(call.args[0], ast.Constant)
-    }
-    assert {
-        code for code, (_, answer) in catalogue().items() if answer == "yes"
-    } == said
+    said = {str(call.args[0].value) for _, _, call in made(retryable) if isinstance(call.args[0], ast.Constant)}
+    assert {code for code, (_, answer) in catalogue().items() if answer == "yes"} == said

@@ -1,0 +1,26 @@
+"""How figures leave a bench: one JSON line each, and a table beside the aims on stderr."""
+
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+
+def report(name: str, value: float, unit: str, better: Literal["higher", "lower"], aim: float | None, baseline: str, n: int) -> None:
+    """`n`: how many runs or samples stand behind the value; `baseline`: what it is beside."""
+    figure = {"name": name, "value": round(value, 3), "unit": unit, "better": better, "aim": aim, "baseline": baseline, "n": n}
+    print(json.dumps(figure, ensure_ascii=False), flush=True)
+
+
+def progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def median(samples: Sequence[float]) -> float:
+    return statistics.median(samples)

@@ -1,0 +1,49 @@
+"""A third-party driver is imported in one file, so that changing it changes one file."""
+
+import ast
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# fnmatch patterns; * also crosses folders.
+ALLOWED = {
+    "motor": ("kit/mongo.py",),
+    "pymongo": ("kit/mongo.py", "kit/embedded.py", "tests/kit/test_embedded.py"),
+    "redis": ("kit/redis.py",),
+    "aiohttp": ("kit/http.py", "miniapp_api/demo*.py", "sandbox/*", "tests/*", "bench/*"),
+    "sanic": ("miniapp_api/*", "sandbox/*", "bench/peers/*"),
+    "tantivy": ("content/search.py",),
+    "alipay": ("kit/alipay.py",),
+    "wechatpy": ("kit/wechat*.py", "tests/*"),
+}
+
+
+def strays(root: Path) -> list[str]:
+    found = []
+    for path in sorted(root.glob("[!.]*/**/*.py")):
+        name = path.relative_to(root).as_posix()
+        if name.startswith("bot/rasa/"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules = [node.module]
+            for driver in (module.partition(".")[0] for module in modules):
+                if driver in ALLOWED and not any(fnmatch(name, pattern) for pattern in ALLOWED[driver]):
+                    found.append(f"{name}: {driver} belongs in {', '.join(ALLOWED[driver])}")
+    return found
+
+
+def test_drivers_are_imported_only_in_their_file() -> None:
+    assert strays(ROOT) == []
+
+
+@pytest.mark.parametrize("driver", ALLOWED)
+def test_a_stray_import_is_seen_and_the_right_one_is_not(tmp_path: Path, driver: str) -> None:
+    for file in ("cases/store.py", ALLOWED[driver][0].replace("*", "x.py").replace(".py.py", ".py")):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(f"def inside():\n    from {driver}.deep import thing\n")
+    assert [one.partition(":")[0] for one in strays(tmp_path)] == ["cases/store.py"]
