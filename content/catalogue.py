@@ -5,9 +5,7 @@ import logging
 import time
 from typing import Any
 
-import orjson
-
-from content.guides import guide, unknown_item
+from content.guides import SHAPE, dated, encoded, unknown_item
 from content.search import Filters, Found, Index
 from content.store import CatalogueState, Content
 from kit.clock import at_edge
@@ -37,15 +35,21 @@ class Catalogue:
         started = time.monotonic()
         if kept is not None and started < kept[0]:
             return kept[1]
-        row = await self.store.item(code)
-        if row is None:
-            raise unknown_item()
-        body = orjson.dumps(guide(row, self.as_of, situation))
+        body = dated(await self._guide(code, situation), self.as_of)
         if self._keep > 0:
             if len(self._kept) >= MAX_KEPT:
                 self._kept.clear()
             self._kept[key] = (started + self._keep, body)
         return body
+
+    async def _guide(self, code: str, situation: str | None) -> bytes:
+        kept = None if situation else await self.store.guide(code)
+        if kept is not None and kept[0] == SHAPE:
+            return kept[1]
+        row = await self.store.item(code)
+        if row is None:
+            raise unknown_item()
+        return encoded(row["item"], situation)
 
     async def item(self, code: str) -> dict[str, Any]:
         """The whole element set of the current version, with `as_of`. Raises NotFound."""

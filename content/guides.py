@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import orjson
+
 from kit.errors import Invalid, NotFound
 from kit.money import yuan
 
@@ -9,12 +11,14 @@ UNKNOWN_ITEM = "没有找到这个事项，它可能已更名或下架，请重�
 _UNITS = {"working_days": "个工作日", "calendar_days": "个自然日"}
 
 
-def guide(row: dict[str, Any], as_of: str | None, situation: str | None = None) -> dict[str, Any]:
-    """Shape a stored item. Every part is {recorded, text, …}; `as_of` is when the core last confirmed it (RFC 3339 +08:00).
+SHAPE = 1  # grows when `guide` changes what it makes, so that kept guides are made anew
+
+
+def guide(item: dict[str, Any], situation: str | None = None) -> dict[str, Any]:
+    """Shape a stored item, without its date. Every part is {recorded, text, …}.
 
     `situation` is a comma-separated list of option ids. Raises Invalid for one the item does not have.
     """
-    item = row["item"]
     chosen = _chosen(item, situation)
     return {
         "code": item["code"],
@@ -25,7 +29,6 @@ def guide(row: dict[str, Any], as_of: str | None, situation: str | None = None) 
         "region": item["region"],
         "audience": item["audience"],
         "themes": item["themes"],
-        "as_of": as_of,
         "situations": item["situations"],
         "parts": {
             "materials": _materials(item, chosen),
@@ -45,6 +48,16 @@ def guide(row: dict[str, Any], as_of: str | None, situation: str | None = None) 
         "faq": item["faq"],
         "can_apply": item["online"] is not False,
     }
+
+
+def encoded(item: dict[str, Any], situation: str | None = None) -> bytes:
+    """The guide as JSON, ready for `dated`."""
+    return orjson.dumps(guide(item, situation))
+
+
+def dated(body: bytes, as_of: str | None) -> bytes:
+    """Put the date in front: `as_of` is when the core last confirmed the catalogue (RFC 3339 +08:00)."""
+    return b'{"as_of":' + orjson.dumps(as_of) + b"," + body[1:]
 
 
 def unknown_item() -> NotFound:

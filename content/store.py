@@ -1,5 +1,9 @@
-"""Every query of content. An item's newest version is one document; older versions stay readable beside it."""
+"""Every query of content. An item's newest version is one document, its guide another; older versions stay readable beside them.
 
+Guides are kept as the JSON they are served as: shaping and encoding happen once per change, not once per reader.
+"""
+
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +14,7 @@ from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo
 INDEXES = {
     "items": [IndexModel([("changed", ASCENDING)])],
     "item_versions": [],
+    "guides": [IndexModel([("shape", ASCENDING)])],
     "items_parked": [IndexModel([("at", ASCENDING)])],
     "catalogue": [],
 }
@@ -30,6 +35,7 @@ class Content:
     def __init__(self, mongo: Mongo) -> None:
         self._items = mongo["items"]
         self._versions = mongo["item_versions"]
+        self._guides = mongo["guides"]
         self._parked = mongo["items_parked"]
         self._catalogue = mongo["catalogue"]
 
@@ -44,6 +50,22 @@ class Content:
     async def all_items(self) -> list[dict[str, Any]]:
         """Every live item, for the search index."""
         return [row["item"] async for row in self._items.find({"item": {"$ne": None}}, {"item": 1})]
+
+    async def guide(self, code: str) -> tuple[int, bytes] | None:
+        """(shape it was made in, JSON without its date), or None if unknown or taken down."""
+        found = await self._guides.find_one({"_id": code}, {"shape": 1, "body": 1})
+        return (found["shape"], found["body"]) if found is not None and found["body"] is not None else None
+
+    async def keep_guide(self, code: str, seq: int, shape: int, body: bytes | None) -> None:
+        """Written before its item, so that a crash between the two is mended by the page's repetition. Never over a newer one."""
+        with suppress(DuplicateKeyError):
+            older = {"_id": code, "$or": [{"seq": {"$lt": seq}}, {"seq": seq, "shape": {"$ne": shape}}]}
+            await self._guides.update_one(older, {"$set": {"seq": seq, "shape": shape, "body": body}}, upsert=True)
+
+    async def other_shapes(self, shape: int) -> list[dict[str, Any]]:
+        """Items whose guide was made in another shape, by another release."""
+        codes = [row["_id"] async for row in self._guides.find({"shape": {"$ne": shape}}, {"_id": 1})]
+        return [row async for row in self._items.find({"_id": {"$in": codes}})]
 
     async def apply(self, code: str, version: int, seq: int, item: dict[str, Any] | None, revision: int) -> bool:
         """Compare-and-set by feed sequence: an older record never overwrites a newer one. True if something changed."""

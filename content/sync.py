@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from content.guides import SHAPE, encoded
 from content.store import Content
 from core.client import Core
 from core.types import Item, ItemRecord
@@ -45,8 +46,17 @@ async def sync(store: Content, core: Core, *, pages: int = 1000) -> Synced:
     return Synced(applied, unchanged, parked, finished=False)
 
 
+async def reshape(store: Content) -> int:
+    """After an upgrade: guides made in another shape are made anew. Returns how many; until then readers get them shaped as they ask."""
+    rows = await store.other_shapes(SHAPE)
+    for row in rows:
+        await store.keep_guide(row["_id"], row["seq"], SHAPE, None if row["item"] is None else encoded(row["item"]))
+    return len(rows)
+
+
 async def _apply(store: Content, record: ItemRecord, revision: int) -> str:
     if record.op == "remove":
+        await store.keep_guide(record.code, record.seq, SHAPE, None)
         return "applied" if await store.apply(record.code, record.version, record.seq, None, revision) else "unchanged"
     try:
         item = Item.model_validate(record.item)
@@ -56,7 +66,9 @@ async def _apply(store: Content, record: ItemRecord, revision: int) -> str:
         await store.park(record.seq, record.code, _why(exc), record.item or {})
         log.warning("item parked", extra={"code": record.code, "seq": record.seq})
         return "parked"
-    fresh = await store.apply(record.code, record.version, record.seq, item.model_dump(mode="json"), revision)
+    content = item.model_dump(mode="json")
+    await store.keep_guide(record.code, record.seq, SHAPE, encoded(content))
+    fresh = await store.apply(record.code, record.version, record.seq, content, revision)
     return "applied" if fresh else "unchanged"
 
 

@@ -166,8 +166,7 @@ class _Server(ABC):
             english = f"{self.folder} is in use by process {owner}: stop it first, or set ZHANGBAN_DATA to another folder"
             raise FolderInUse(f"{chinese}。 / {english}.") from exc
         lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        print(os.getpid(), file=lock, flush=True)
         return lock
 
     def _remembered_port(self) -> int:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from cases import submit
-from content.sync import sync
+from content.sync import reshape, sync
 from kit.errors import Outside
 from kit.mongo import PyMongoError
 from kit.outbox import Row, Worker
@@ -48,6 +48,7 @@ async def run(deps: Deps) -> None:
 
 
 async def sync_items(deps: Deps) -> None:
+    await reshape(deps.content)
     done = await sync(deps.content, deps.core)
     if done.applied or done.parked:
         log.info("catalogue synced", extra={"applied": done.applied, "parked": done.parked, "finished": done.finished})

@@ -121,7 +121,8 @@ class Alipay:
             raise Fault("40002", "Invalid Arguments", "isv.invalid-parameter", "biz_content不正确") from None
         account = str(asked.get("to_open_id") or asked.get("to_user_id"))
         person = by_account(self._book, account)
-        own = f"{account}/{asked.get('user_template_id')}"
+        mine = person is not None and account in (person["user_id"], person["open_id"])
+        own = f"{person['person']}/{asked.get('user_template_id')}" if person is not None and mine else ""
         consent = self._book.get("alipay_consent", own)
         if person is None or consent is None or consent["left"] <= 0:
             raise Fault("40004", "Business Failed", "USER_NOT_SUBSCRIBE", "用户未订阅该消息模板")

@@ -89,7 +89,7 @@ class Cases:
             return refused(404, "unknown_case", "没有这个办件")
         to, findings = asked.get("to"), asked.get("findings") or []
         wrong = _wrong_findings(findings)
-        if to not in STATES:
+        if not isinstance(to, str) or to not in STATES:
             wrong.append(f"to 应为 {'、'.join(STATES)} 之一")
         if wrong:
             return refused(422, "bad_request", "操作内容不对", wrong)
@@ -129,4 +129,6 @@ def _wrong_findings(findings: Any) -> list[str]:
             wrong.append(f"第 {number} 条补正意见要写明 problem")
         elif one.get("target", "case") not in ("case", "material", "field"):
             wrong.append(f"第 {number} 条补正意见的 target 应为 case、material 或 field")
+        elif not isinstance(one.get("name", ""), str) or not isinstance(one.get("fix", ""), str):
+            wrong.append(f"第 {number} 条补正意见的 name、fix 应为文字")
     return wrong

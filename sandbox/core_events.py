@@ -81,6 +81,8 @@ class Events:
     async def _deliver(self, event: dict[str, Any]) -> None:
         for attempt, gap in enumerate(LADDER, 1):
             await self._wait(gap)
+            if self._book.get("undelivered", f"{event['seq']:012d}") is None:  # the world was reset meanwhile
+                return
             if await self._once(event, attempt):
                 break
         self._book.take("undelivered", f"{event['seq']:012d}")

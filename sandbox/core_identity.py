@@ -40,17 +40,21 @@ class Identity:
         found = self._book.get("challenge", challenge)
         if found is None:
             return refused(404, "unknown_challenge", "没有这次认证")
-        if found["state"] == "pending" and datetime.fromisoformat(found["expires_at"]) < now():
+        if found["state"] == "pending" and _over(found):
             found["state"] = "expired"
         return json(found if found["state"] == "approved" else {**found, "person_id": None})
 
     def answer(self, person: str, state: str) -> int:
         """The person confirms or refuses everything that waits for them. Returns how many."""
-        waiting = [(key, body) for key, body in self._book.every("challenge") if body["person_id"] == person and body["state"] == "pending"]
-        for key, body in waiting:
-            self._book.put("challenge", key, {**body, "state": state})
+        waiting = pending_of(self._book, person)
+        for body in waiting:
+            self._book.put("challenge", body["challenge"], {**body, "state": state})
         return len(waiting)
 
 
 def pending_of(book: Book, person: str) -> list[dict[str, Any]]:
-    return [body for _, body in book.every("challenge") if body["person_id"] == person and body["state"] == "pending"]
+    return [body for _, body in book.every("challenge") if body["person_id"] == person and body["state"] == "pending" and not _over(body)]
+
+
+def _over(challenge: dict[str, Any]) -> bool:
+    return datetime.fromisoformat(challenge["expires_at"]) < now()

@@ -38,8 +38,15 @@ class Items:
         self._book = book
 
     def load(self, items: list[dict[str, Any]], batch: str) -> int:
-        """What changed gets a new version and seq, what vanished a tombstone; the rest stays. Returns how many changed."""
+        """What changed gets a new version and seq, what vanished a tombstone; the rest stays. Returns how many changed.
+
+        The same items as last time change nothing, so that what was changed by hand since outlives a restart.
+        """
+        loaded = {"digest": hashlib.sha256(orjson.dumps(items, option=orjson.OPT_SORT_KEYS)).hexdigest()}
+        if self._book.get("counter", "items-loaded") == loaded:
+            return 0
         with self._book.together():
+            self._book.put("counter", "items-loaded", loaded)
             changed = sum(self._upsert(item, batch) for item in items)
             codes = {item["code"] for item in items}
             gone = [code for code, at in self._book.every("item_at") if at["live"] and code not in codes]

@@ -42,8 +42,9 @@ class Faults:
                 wrong.append(f"没有“{party}”这一方，可用：{'、'.join(PARTIES)}")
                 continue
             wrong += [f"{party} 没有“{name}”这个开关，可用：{'、'.join(PARTIES[party])}" for name in switches if name not in PARTIES[party]]
-            if not wrong:
-                self.now[party] = {**PARTIES[party], **switches}
+            wrong += [f"{party} 的“{name}”不能是 {value!r}" for name, value in switches.items() if not _fits(PARTIES[party].get(name), value)]
+        if not wrong:
+            self.now |= {party: {**PARTIES[party], **switches} for party, switches in wanted.items()}
         return wrong
 
     def around(self, party: str, handler: Handler) -> Handler:
@@ -63,3 +64,12 @@ class Faults:
             return response
 
         return faulty
+
+
+def _fits(usual: Any, value: Any) -> bool:
+    """Yes or no stays yes or no, a number a number of at least 0; of an unknown switch nothing is said."""
+    if usual is None:
+        return True
+    if isinstance(usual, bool):
+        return isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0

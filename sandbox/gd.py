@@ -21,7 +21,12 @@ _USED = {
 def item(record: Json) -> Json:
     """Everything but `version`, which the core gives. Raises KeyError without TASK_CODE, TASK_NAME or DEPT_NAME."""
     limits = {name: _limit(record.get(field)) for name, field in (("statutory_limit", "handle_time"), ("promised_limit", "handle_time_limit"))}
-    odd = {field: record[field] for field in ("handle_time", "handle_time_limit") if _said(record.get(field)) and _limit(record[field]) is None}
+    visits = int(record["visit_number"]) if str(record.get("visit_number") or "").isdecimal() else None
+    online = {"1": True, "0": False}.get(str(record.get("ONLINECHECK")))
+    delivery = {"是": True, "否": False, "不支持": False}.get(str(record.get("courier_service")))
+    understood = {"handle_time": limits["statutory_limit"], "handle_time_limit": limits["promised_limit"]}
+    understood |= {"visit_number": visits, "ONLINECHECK": online, "courier_service": delivery}
+    odd = {field: record[field] for field, meant in understood.items() if meant is None and _said(record.get(field))}
     place = _said(record.get("handle_location"))
     short = _said(record.get("matter_short"))
     return {
@@ -44,10 +49,10 @@ def item(record: Json) -> Json:
         "places": [{"address": re.sub("^办理地点：", "", place)}] if place else None,
         "consult_phone": _said(record.get("consult_phone")),
         "complaint_phone": _said(record.get("complain_phone")),
-        "visits": int(record["visit_number"]) if str(record.get("visit_number") or "").isdecimal() else None,
-        "online": {"1": True, "0": False}.get(str(record.get("ONLINECHECK"))),
+        "visits": visits,
+        "online": online,
         "online_url": _said(record.get("URL")),
-        "delivery": {"是": True, "否": False, "不支持": False}.get(str(record.get("courier_service"))),
+        "delivery": delivery,
         "source": {key: value for key, value in record.items() if key not in _USED and value is not None} | odd,
     }
 

@@ -5,7 +5,7 @@ import secrets
 from datetime import date, timedelta
 from typing import Any
 
-from sandbox.book import Book
+from sandbox.book import Book, now
 
 _FAMILY = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
 _GIVEN = "伟芳娜秀敏静丽强磊军洋勇艳杰涛明超霞平刚桂英华慧建文玲桦宇晨欣怡佳雨泽浩然子涵思远若兰清"
@@ -22,6 +22,7 @@ def make_person(book: Book, wanted: dict[str, Any], templates: dict[str, str]) -
     """{person, name, id_number, phone…}, or what is wrong. A person has tapped "allow" in WeChat `consents` times per template (1)."""
     wrong = _problems(wanted)
     number = wanted.get("id_number") or _free_number(book)
+    number = number.upper() if isinstance(number, str) else number
     if not wrong and book.get("id_number", number) is not None:
         wrong.append("这个身份证号已有人使用")
     if wrong:
@@ -29,6 +30,7 @@ def make_person(book: Book, wanted: dict[str, Any], templates: dict[str, str]) -
     person = f"P{secrets.token_hex(8)}"
     body = {
         "person": person,
+        "made": now().isoformat(),
         "name": wanted.get("name") or _name(),
         "id_number": number,
         "phone": wanted.get("phone") or f"1{secrets.choice('3578')}{secrets.randbelow(10**9):09d}",

@@ -10,18 +10,19 @@ FIELDS = {
     "case_corrections": ("thing1", "character_string5", "number6", "time3"),
 }
 _HAN = r"一-鿿㐀-䶿"
-_TIME = r"(?:\d{4}年\d{1,2}月\d{1,2}日\s?)?\d{1,2}:\d{2}(?::\d{2})?"
-_DATE = r"(?:\d{4}年\d{1,2}月\d{1,2}日|\d{4}-\d{1,2}-\d{1,2})(?:\s\d{1,2}:\d{2}(?::\d{2})?)?"
+_CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
+_TIME = rf"(?:[0-9]{{4}}年[0-9]{{1,2}}月[0-9]{{1,2}}日\s?)?{_CLOCK}"
+_DATE = rf"(?:[0-9]{{4}}年[0-9]{{1,2}}月[0-9]{{1,2}}日|[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}})(?:\s{_CLOCK})?"
 _RULES = {
     "thing": re.compile(r"[^\x00-\x1f\x7f]{1,20}"),
-    "number": re.compile(r"[+-]?\d{1,32}(?:\.\d+)?"),
+    "number": re.compile(r"[+-]?(?=(?:[0-9]\.?){1,32}\Z)[0-9]+(?:\.[0-9]+)?"),
     "letter": re.compile(r"[A-Za-z]{1,32}"),
     "symbol": re.compile(r"[^\w\s]{1,5}"),
     "character_string": re.compile(r"[!-~]{1,32}"),
     "time": re.compile(rf"{_TIME}(?:\s?~\s?{_TIME})?"),
     "date": re.compile(rf"{_DATE}(?:\s?~\s?{_DATE})?"),
-    "amount": re.compile(r"[^\d\s]?\d{1,10}(?:\.\d+)?元?"),
-    "phone_number": re.compile(r"[\d+()-]{1,17}"),
+    "amount": re.compile(r"[^\d\s]?[0-9]{1,10}(?:\.[0-9]+)?元?"),
+    "phone_number": re.compile(r"[0-9+()-]{1,17}"),
     "car_number": re.compile(r"\S{1,8}"),
     "name": re.compile(rf"(?=.*[{_HAN}])[^\x00-\x1f]{{1,10}}|[A-Za-z·.\s-]{{1,20}}"),
     "phrase": re.compile(rf"[{_HAN}]{{1,5}}"),

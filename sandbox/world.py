@@ -39,8 +39,8 @@ class World:
 
     async def people(self, request: Request) -> HTTPResponse:
         """GET /world/people: the newest first, with what waits for their answer."""
-        rows = [shown(body) | {"pending": len(pending_of(self._book, key))} for key, body in self._book.every("person")]
-        return json({"people": rows[-200:]})
+        newest = sorted((body for _, body in self._book.every("person")), key=lambda body: body.get("made", ""), reverse=True)[:200]
+        return json({"people": [shown(body) | {"pending": len(pending_of(self._book, body["person"]))} for body in newest]})
 
     async def wechat_code(self, request: Request) -> HTTPResponse:
         """POST /world/wechat/codes {person, kind: login|phone}: what wx.login or the phone button gives the client."""
@@ -87,10 +87,9 @@ class World:
         person = self._book.get("person", str(asked.get("person")))
         if person is None or asked.get("result") not in ("accept", "reject") or not isinstance(asked.get("template_id"), str):
             return refused(422, "bad_request", "没有这个人，或缺少 template_id、result")
-        for account in (person["user_id"], person["open_id"]):
-            own = f"{account}/{asked['template_id']}"
-            left = (self._book.get("alipay_consent", own) or {"left": 0})["left"] + (asked["result"] == "accept")
-            self._book.put("alipay_consent", own, {"left": left})
+        own = f"{person['person']}/{asked['template_id']}"  # one tap is one message, to whichever of the two ids
+        left = (self._book.get("alipay_consent", own) or {"left": 0})["left"] + (asked["result"] == "accept")
+        self._book.put("alipay_consent", own, {"left": left})
         return json({"result": asked["result"]})
 
     async def read_faults(self, request: Request) -> HTTPResponse:

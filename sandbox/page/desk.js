@@ -31,6 +31,9 @@ function caseCard(first, changed) {
   const answers = h("details", {}, h("summary", { text: "申请人填写的内容" }), answersList(first.answers ?? {}));
   const node = h("article", { class: "card", "aria-label": `${first.item_name} ${caseNo}` }, h("div", { class: "card-head" }, title, state), facts, answers, steps, opinionRow, moves, form.node, done);
 
+  let touched = false; // a card once worked on stays in sight
+  for (const kind of ["click", "input"]) node.addEventListener(kind, () => { touched = true; });
+
   async function move(to, findings = []) {
     await call("POST", `/core/cases/${encodeURIComponent(caseNo)}/moves`, { to, text: opinion.value.trim(), findings });
     opinion.value = "";
@@ -56,7 +59,7 @@ function caseCard(first, changed) {
     form.stale(!one.allowed.includes("corrections"));
     if (hadFocus) title.focus({ preventScroll: true });
   }
-  return { node, update, busy: () => !form.node.hidden || opinion.value !== "" || node.contains(document.activeElement) };
+  return { node, update, busy: () => touched };
 }
 
 const fact = (name, value, kind) => [h("dt", { text: name }), h("dd", { class: kind, text: value })];

@@ -142,4 +142,4 @@ const SECOND = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", hou
 export const moment = (at) => DAY.format(new Date(at));
 export const clockTime = (at) => SECOND.format(new Date(at));
 /** Day and serial number: the end of a long case number that people can tell apart. */
-export const shortNo = (caseNo) => `…${String(caseNo).slice(-12)}`;
+export const shortNo = (caseNo) => `…${String(caseNo).slice(-8)}`;

@@ -10,9 +10,9 @@ ROOT = Path(__file__).parents[2]
 
 # fnmatch patterns; * also crosses folders.
 ALLOWED = {
-    "motor": ("kit/mongo.py",),
+    "motor": ("kit/mongo.py", "bench/peers/*"),
     "pymongo": ("kit/mongo.py", "kit/embedded.py", "tests/kit/test_embedded.py"),
-    "redis": ("kit/redis.py",),
+    "redis": ("kit/redis.py", "bench/peers/*"),
     "aiohttp": ("kit/http.py", "miniapp_api/demo*.py", "sandbox/*", "tests/*", "bench/*"),
     "sanic": ("miniapp_api/*", "sandbox/*", "bench/peers/*"),
     "tantivy": ("content/search.py",),
