@@ -41,7 +41,12 @@ def measure(stack: Stack) -> None:
         reads = [f"/read/{quote(code)}" for code in codes]
         _ratio("guide_get_vs_sanic_same_read", ours, Side("bare Sanic, same Motor read and encoding", bare, reads), 0.8)
         _ratio("guide_get_vs_fastapi_same_read", ours, Side("FastAPI + uvicorn, same Motor read and encoding", fastapi, reads), 1.05)
-        _ratio("guide_get_hot_vs_bare_sanic", Side("ours, as configured", stack.api, [hot]), Side("bare Sanic, same bytes from memory", bare, ["/bytes"]), 0.5)
+        _ratio(
+            "guide_get_hot_vs_bare_sanic",
+            Side("ours, as configured", stack.api, [hot]),
+            Side("bare Sanic, same bytes from memory", bare, ["/bytes"]),
+            0.5,
+        )
 
 
 def _ratio(name: str, ours: Side, peer: Side, aim: float) -> None:

@@ -85,13 +85,17 @@ def findings(draft: dict[str, Any], item: dict[str, Any]) -> list[FieldError]:
 def _told(error: ValidationError, form: dict[str, Any]) -> list[FieldError]:
     path = ".".join(["answers", *(str(part) for part in error.absolute_path)])
     if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance] if isinstance(error.instance, dict) else []
+        missing = [name for name in _names(error.validator_value) if name not in error.instance] if isinstance(error.instance, dict) else []
         name = next((one for one in missing if f"'{one}' is a required" in error.message), "")
         return [FieldError(f"{path}.{name}", f"请填写“{_title(form, [*error.absolute_path, name])}”")]
     sentence = _SENTENCES.get(str(error.validator), "填写的内容不符合要求")
     if error.validator in ("maxLength", "minLength", "maximum", "minimum"):
         sentence += f"（{'最多' if 'max' in str(error.validator) else '至少'} {error.validator_value}）"
     return [FieldError(path, f"“{_title(form, list(error.absolute_path))}”{sentence}")]
+
+
+def _names(required: Any) -> list[str]:
+    return [str(name) for name in required] if isinstance(required, list) else []
 
 
 def _title(form: dict[str, Any], path: list[Any]) -> str:

@@ -95,9 +95,9 @@ class Index:
         asked = tantivy.Query.boolean_query(parts)
         if words:
             result = self._searcher.search(asked, limit=limit, offset=offset, count=True)
-            return [self._found(address, score) for score, address in result.hits], result.count
+            return [self._found(address, score) for score, address in result.hits], int(result.count)  # type: ignore[attr-defined]  # there, but missing from the stubs
         result = self._searcher.search(asked, limit=limit, offset=offset, count=True, order_by_field="place", order=tantivy.Order.Asc)
-        return [self._found(address, None) for _, address in result.hits], result.count
+        return [self._found(address, None) for _, address in result.hits], int(result.count)  # type: ignore[attr-defined]  # there, but missing from the stubs
 
     def _words(self, words: list[str]) -> Any:
         wanted = []

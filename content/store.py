@@ -99,4 +99,3 @@ class Content:
         except DuplicateKeyError:
             return False
         return bool(result.matched_count or result.upserted_id is not None)
-

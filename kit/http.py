@@ -110,9 +110,7 @@ class Http:
         finally:
             log.info("call", extra={"party": party, "method": method, "outcome": outcome, "ms": round((time.monotonic() - started) * 1000, 1)})
 
-    async def _exchange(
-        self, party: str, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, seconds: float
-    ) -> Reply:
+    async def _exchange(self, party: str, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, seconds: float) -> Reply:
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, 3.0))
         try:
             async with self._open().request(method, url, headers=headers, data=body, timeout=timeout, allow_redirects=False) as response:

@@ -20,7 +20,9 @@ _MASKS = (
     (re.compile(r"(?<![0-9A-Za-z])(?:\+?86)?1[3-9]\d{9}(?![0-9A-Za-z])"), "<phone>"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[0-9a-z._~+/=-]{8,}"), r"\1 <token>"),
     (
-        re.compile(r"(?i)((?:access_|refresh_|auth_)?token|secret|session_key|js_code|auth_code|code|sign(?:ature)?)([=:]\s*[\"']?)[0-9a-z._~+/=%-]{8,}"),
+        re.compile(
+            r"(?i)((?:access_|refresh_|auth_)?token|secret|session_key|js_code|auth_code|code|sign(?:ature)?)([=:]\s*[\"']?)[0-9a-z._~+/=%-]{8,}"
+        ),
         r"\1\2<token>",
     ),
     (re.compile(r"(?<![0-9A-Za-z_-])o[0-9A-Za-z_-]{27}(?![0-9A-Za-z_-])"), "<openid>"),
@@ -38,7 +40,7 @@ def mask(text: str) -> str:
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: at (UTC), level, logger, event, request_id and the `extra` fields."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {

@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ASCENDING, IndexModel, ReadPreference, ReturnDocument
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
+from pymongo.errors import CollectionInvalid, ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 __all__ = ["AFTER", "ASCENDING", "Collection", "DuplicateKeyError", "IndexModel", "Mongo", "PyMongoError", "Tx", "connect", "is_outage"]
 
 Document = dict[str, Any]
-Collection = AsyncIOMotorCollection
+Collection = AsyncIOMotorCollection[Document]
 Tx = AsyncIOMotorClientSession
 T = TypeVar("T")
 AFTER = ReturnDocument.AFTER
@@ -26,8 +27,8 @@ _WRITES = WriteConcern(w="majority", j=True, wtimeout=5000)
 class Mongo:
     """One client, one database. Collections come from here so that nobody can weaken the write concern."""
 
-    client: AsyncIOMotorClient
-    database: AsyncIOMotorDatabase
+    client: AsyncIOMotorClient[Document]
+    database: AsyncIOMotorDatabase[Document]
 
     def __getitem__(self, name: str) -> Collection:
         return self.database[name]
@@ -50,10 +51,14 @@ class Mongo:
         await self.client.admin.command("ping")
 
     async def create_indexes(self, wanted: Mapping[str, Sequence[IndexModel]]) -> None:
-        """Idempotent; waits until they are built."""
+        """Idempotent; waits until they are built. Collections without any are made too: two transactions must not race to be the first."""
+        there = set(await self.database.list_collection_names())
         for name, indexes in wanted.items():
             if indexes:
                 await self.database[name].create_indexes(list(indexes))
+            elif name not in there:
+                with suppress(CollectionInvalid, OperationFailure):  # another process was first
+                    await self.database.create_collection(name)
 
     async def close(self) -> None:
         self.client.close()
@@ -61,7 +66,7 @@ class Mongo:
 
 def connect(url: str, database: str, *, pool: int = 64) -> Mongo:
     """No traffic yet. Operations fail after 5 s without a primary, 8 s without a reply."""
-    client: AsyncIOMotorClient = AsyncIOMotorClient(
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
         url,
         tz_aware=True,
         maxPoolSize=pool,

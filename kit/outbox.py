@@ -82,7 +82,9 @@ class Outbox:
     async def give_back(self, row: Row, error: str) -> None:
         """Failed: again after a growing, jittered gap, or parked after MAX_ATTEMPTS."""
         if row.attempt >= MAX_ATTEMPTS:
-            await self._rows.update_one({"_id": row.key}, {"$set": {"state": "parked", "last_error": error, "parked_at": now()}, "$unset": {"held": ""}})
+            await self._rows.update_one(
+                {"_id": row.key}, {"$set": {"state": "parked", "last_error": error, "parked_at": now()}, "$unset": {"held": ""}}
+            )
             log.error("parked", extra={"key": row.key, "kind": row.kind, "error": error})
             return
         gap = _GAPS[min(row.attempt - 1, len(_GAPS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
@@ -111,7 +113,7 @@ class Outbox:
 
     async def inserted(self, wake: asyncio.Event) -> None:
         """Set `wake` whenever a row is inserted. A wake-up only: losing it costs the poll interval, never a row."""
-        only = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
+        only: list[dict[str, Any]] = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
         while True:
             with suppress(PyMongoError):
                 async with self._rows.watch(only, max_await_time_ms=1000) as changes:

@@ -23,7 +23,8 @@ class Redis:
         try:
             value = await self._client.get(key)
         except (RedisError, OSError) as exc:
-            return self._away("get", exc)
+            self._away("get", exc)
+            return None
         return None if value is None else str(value)
 
     async def put(self, key: str, value: str, seconds: int) -> None:
@@ -43,7 +44,8 @@ class Redis:
         try:
             return bool(await self._client.set(key, value, ex=seconds, nx=True))
         except (RedisError, OSError) as exc:
-            return self._away("add", exc)
+            self._away("add", exc)
+            return None
 
     async def release(self, key: str, value: str) -> None:
         """Give a lock back, but only our own."""
@@ -60,7 +62,8 @@ class Redis:
                 pipe.incr(key)
                 return int((await pipe.execute())[1])
         except (RedisError, OSError) as exc:
-            return self._away("count", exc)
+            self._away("count", exc)
+            return None
 
     async def ping(self) -> bool:
         try:

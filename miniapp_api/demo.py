@@ -38,10 +38,16 @@ class Walk:
         if not holds:
             raise Surprise(what)
 
-    def call(self, method: str, path: str, body: Any = None, *, status: int = 200, headers: dict[str, str] | None = None, world: bool = False) -> Json:
+    def call(
+        self, method: str, path: str, body: Any = None, *, status: int = 200, headers: dict[str, str] | None = None, world: bool = False
+    ) -> Json:
         """One HTTP call; any other status than `status` is a surprise."""
         url = (self.stack.sandbox if world else self.stack.api) + path
-        sent = {"Content-Type": "application/json", **({"Authorization": f"Bearer {self.token}"} if self.token and not world else {}), **(headers or {})}
+        sent = {
+            "Content-Type": "application/json",
+            **({"Authorization": f"Bearer {self.token}"} if self.token and not world else {}),
+            **(headers or {}),
+        }
         request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), sent, method=method)  # noqa: S310 - loopback
         try:
             with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310 - loopback
@@ -168,7 +174,9 @@ def bind(walk: Walk, person: Json) -> None:
 
 def apply(walk: Walk, item: Json) -> str:
     draft = walk.call("POST", "/v1/drafts", {"item_code": item["code"]}, status=201)
-    draft = walk.call("PATCH", f"/v1/drafts/{draft['id']}", {"answers": answers(draft["form"], draft["answers"])}, headers={"If-Match": str(draft["version"])})
+    draft = walk.call(
+        "PATCH", f"/v1/drafts/{draft['id']}", {"answers": answers(draft["form"], draft["answers"])}, headers={"If-Match": str(draft["version"])}
+    )
     once = {"Idempotency-Key": "demo-key-0001"}
     done = walk.call("POST", f"/v1/drafts/{draft['id']}/submit", {}, status=201, headers=once)
     again = walk.call("POST", f"/v1/drafts/{draft['id']}/submit", {}, status=201, headers=once)
@@ -195,16 +203,26 @@ def sample(spec: Json) -> Any:
         return [sample(spec.get("items", {}))] * max(1, spec.get("minItems", 1))
     if kind in ("boolean", "object"):
         return True if kind == "boolean" else {}
-    return {"date": "2026-11-02"}.get(spec.get("format", "")) or matching(spec)
+    return "2026-11-02" if spec.get("format") == "date" else matching(spec)
 
 
 def matching(spec: Json) -> str:
     """The first of a few everyday values that the field's own rules accept."""
     pattern, least, most = spec.get("pattern", ""), spec.get("minLength", 1), spec.get("maxLength", 100)
-    for value in ("演示填写的内容", "演示", "13800138000", "11010519491231002X", "91110000101623741K", "临A12345", "江A12345", "2026", "2026-11", "123456", "1"):
-        if least <= len(value) <= most and re.search(pattern, value):
-            return value
-    return "演" * least
+    values = (
+        "演示填写的内容",
+        "演示",
+        "13800138000",
+        "11010519491231002X",
+        "91110000101623741K",
+        "临A12345",
+        "江A12345",
+        "2026",
+        "2026-11",
+        "123456",
+        "1",
+    )
+    return next((one for one in values if least <= len(one) <= most and re.search(pattern, one)), "演" * least)
 
 
 def follow(walk: Walk, case_no: str) -> None:
@@ -266,4 +284,6 @@ def values(entry: Json) -> str:
 
 
 def outcome(message: Json) -> str:
-    return "渠道：" + "，".join(f"{one['channel']} {one['outcome']}" + (f"（{one['reason']}）" if one["reason"] else "") for one in message["channels"])
+    return "渠道：" + "，".join(
+        f"{one['channel']} {one['outcome']}" + (f"（{one['reason']}）" if one["reason"] else "") for one in message["channels"]
+    )

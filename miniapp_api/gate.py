@@ -7,7 +7,7 @@ import hmac
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -117,7 +117,7 @@ def mount(app: Sanic[Any, Any], routes: list[Route], deps: Deps) -> None:
         app.add_route(entry, route.path, methods=[route.method], name=name, ctx_who=route.who)
 
 
-def _entry(route: Route, deps: Deps) -> Callable[..., Awaitable[HTTPResponse]]:
+def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
     """The one wrapper: count, refuse or answer, and never let a stack trace out."""
     took = metrics.seconds.labels(route.name)
 
@@ -131,8 +131,10 @@ def _entry(route: Route, deps: Deps) -> Callable[..., Awaitable[HTTPResponse]]:
         except PyMongoError as exc:
             if not is_outage(exc):
                 raise
+            log.warning("store away", extra={"route": route.name, "error": type(exc).__name__})
             response = problem(_away(), request_id)
         except TimeoutError:
+            log.warning("store away", extra={"route": route.name, "error": "TimeoutError"})
             response = problem(_away(), request_id)
         response.headers["X-Request-Id"] = request_id
         spent = time.perf_counter() - started
@@ -212,7 +214,7 @@ def _parse_body(shape: Any, raw: bytes) -> Any:
     except orjson.JSONDecodeError as exc:
         raise Invalid("json_invalid", "请求内容不是正确的 JSON，请检查后再试") from exc
     try:
-        return TypeAdapter(shape).validate_python(data) if not isinstance(shape, type) else shape.model_validate(data)
+        return TypeAdapter(shape).validate_python(data)
     except ValidationError as exc:
         raise from_pydantic(exc) from exc
 

@@ -53,7 +53,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if route.who == "resident":
         operation["security"] = [{"session": []}]
     if route.body is not None:
-        required = route.method != "POST" or route.body.__class__ is not type or bool(route.body.model_json_schema().get("required"))
+        required = bool(TypeAdapter(route.body).json_schema().get("required")) or route.method != "POST"
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _schema(route.body, schemas)}}}
     return operation
 

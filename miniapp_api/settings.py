@@ -108,7 +108,11 @@ def _pretend(settings: Settings) -> list[str]:
         parts = urlsplit(url)
         if parts.scheme != "https" or parts.hostname in _LOCAL or "sandbox" in (parts.hostname or "") or "alipaydev" in (parts.hostname or ""):
             problems.append(f"ZHANGBAN_{name} 指向沙箱或不安全的地址：正式环境只接受 https 的真实地址")
-    for name, value in (("WECHAT_APPID", settings.wechat_appid), ("ALIPAY_APP_ID", settings.alipay_app_id), ("CORE_CLIENT_ID", settings.core_client_id)):
+    for name, value in (
+        ("WECHAT_APPID", settings.wechat_appid),
+        ("ALIPAY_APP_ID", settings.alipay_app_id),
+        ("CORE_CLIENT_ID", settings.core_client_id),
+    ):
         if value.startswith(_SANDBOX_MARKS):
             problems.append(f"ZHANGBAN_{name} 是沙箱账号：正式环境不能使用")
     return problems

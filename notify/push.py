@@ -1,8 +1,8 @@
 """Carrying one message to one phone: at most once, and the reason written down when not.
 
-    pending ──take consent──> sending ──> sent | refused | failed | unknown
-       │                         └──certainly not sent──> pending
-       └── skipped (no account, no consent) | expired
+pending ──take consent──> sending ──> sent | refused | failed | unknown
+   │                         └──certainly not sent──> pending
+   └── skipped (no account, no consent) | expired
 """
 
 import logging

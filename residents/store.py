@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from kit.clock import now
 from kit.crypto import Keyring
@@ -55,7 +55,7 @@ class Residents:
         """The resident of this channel account (openid, user_id), made on the first visit. Two first visits at once make one resident."""
         identity_id = f"{channel}:{self._keys.index(channel, account)}"
         change = {"$set": {"seen_at": now()}}
-        found = await self._mongo["identities"].find_one_and_update({"_id": identity_id}, change)
+        found = cast("dict[str, Any] | None", await self._mongo["identities"].find_one_and_update({"_id": identity_id}, change))
         if found is not None:
             return str(found["resident_id"])
         resident_id = new_id("r")

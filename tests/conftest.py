@@ -3,7 +3,6 @@
 import base64
 import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import urllib.request
+from typing import Any
 
 import orjson
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -13,7 +14,7 @@ BYTES = {"guide": b""}
 
 
 @app.before_server_start
-async def open_store(app: Sanic) -> None:
+async def open_store(app: Sanic[Any, Any]) -> None:
     app.ctx.items = AsyncIOMotorClient(os.environ["MONGO_URL"], maxPoolSize=64)["zhangban"]["items"]
 
 

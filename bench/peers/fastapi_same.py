@@ -4,13 +4,14 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import orjson
 import uvicorn
 from fastapi import FastAPI, Response
 from motor.motor_asyncio import AsyncIOMotorClient
 
-stores = {}
+stores: dict[str, Any] = {}
 
 
 @asynccontextmanager

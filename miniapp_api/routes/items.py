@@ -1,10 +1,10 @@
 """Service items: search and list, the whole item, the guide."""
 
+import orjson
+
 from content.search import Filters
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.shapes import Guide, ItemEntry, Items, ItemsQuery, SituationQuery
-
-import orjson
 
 routes = Routes()
 

@@ -4,9 +4,23 @@ import uuid
 
 import pytest
 
-from tests.api.house import House, make_resident
+from tests.api.house import House, Json, make_resident
 
-NASTY = ["", " ", "\x00", "a" * 10_000, "😀" * 500, ".*(a+)+$", "{$ne: null}", "＇ OR 1=1 --", "\u202e", "AND OR NOT +name:x^9", '"', "\\", "[x TO y]"]
+NASTY = [
+    "",
+    " ",
+    "\x00",
+    "a" * 10_000,
+    "😀" * 500,
+    ".*(a+)+$",
+    "{$ne: null}",
+    "＇ OR 1=1 --",
+    "\u202e",
+    "AND OR NOT +name:x^9",
+    '"',
+    "\\",
+    "[x TO y]",
+]
 
 
 def is_problem(answer: object) -> None:
@@ -42,7 +56,9 @@ async def test_full_width_digits_and_a_small_x_are_put_right(house: House) -> No
     assert (await resident.api("POST", f"/v1/me/real-name/{started.json['challenge']}", {})).json["state"] == "bound"
 
 
-@pytest.mark.parametrize("raw", [b"{", b"[]", b'"x"', b"\xff\xfe", b'{"code": NaN}', b'{"code": 1e400}', b"[" * 100_000, b'{"code": "\\ud800"}', b"null"])
+@pytest.mark.parametrize(
+    "raw", [b"{", b"[]", b'"x"', b"\xff\xfe", b'{"code": NaN}', b'{"code": 1e400}', b"[" * 100_000, b'{"code": "\\ud800"}', b"null"]
+)
 async def test_broken_json_is_a_422(house: House, raw: bytes) -> None:
     answer = await house.api("POST", "/v1/login/wechat", raw=raw)
     assert answer.status == 422
@@ -87,7 +103,8 @@ async def test_strange_answers_are_kept_as_typed_and_never_break_anything(house:
     typed = {"$where": "1", "a.b": {"$ne": None}, "名字": "𬭚䶮😀", "deep": [[[[{"x": "\u0001"}]]]]}
     kept = await resident.api("PATCH", f"/v1/drafts/{draft['id']}", {"answers": typed})
     assert kept.status == 200 and {key: kept.json["answers"][key] for key in typed} == typed
-    for wrong in ({"role": "admin"}, {"answers": []}, {"answers": {"": 1}}, {"materials": [{"hand_in": "bird"}]}):
+    changes: list[Json] = [{"role": "admin"}, {"answers": []}, {"answers": {"": 1}}, {"materials": [{"hand_in": "bird"}]}]
+    for wrong in changes:
         assert (await resident.api("PATCH", f"/v1/drafts/{draft['id']}", wrong)).status == 422
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 
-from tests.api.house import House, an_item, make_resident, until
+from tests.api.house import House, Json, Resident, an_item, make_resident, until
 
 
 async def test_a_core_that_is_down_is_a_retryable_503_while_reads_go_on(house: House) -> None:
@@ -123,22 +123,22 @@ async def test_a_changed_item_is_served_within_seconds_and_a_removed_one_is_gone
     await until(lambda: gone(house, fresh["code"]))
 
 
-async def accepted(resident, draft_id, key):  # type: ignore[no-untyped-def]
+async def accepted(resident: Resident, draft_id: str, key: str) -> Json:
     answer = await resident.submit(draft_id, key)
     return answer.json if answer.status == 201 else None
 
 
-async def numbered(resident):  # type: ignore[no-untyped-def]
+async def numbered(resident: Resident) -> Json:
     rows = (await resident.api("GET", "/v1/cases")).json["items"]
     return rows[0] if rows and rows[0]["case_no"] and rows[0]["state"] != "sending" else None
 
 
-async def at_version(resident, case_no, version):  # type: ignore[no-untyped-def]
+async def at_version(resident: Resident, case_no: str, version: int) -> Json:
     case = (await resident.api("GET", f"/v1/cases/{case_no}")).json
     return case if case["version"] == version and len(case["timeline"]) == version else None
 
 
-async def settled(resident, messages=1):  # type: ignore[no-untyped-def]
+async def settled(resident: Resident, messages: int = 1) -> Json:
     """The newest message's outcomes once it is settled and `messages` have come."""
     rows = await resident.inbox()
     if len(rows) < messages:
@@ -147,15 +147,15 @@ async def settled(resident, messages=1):  # type: ignore[no-untyped-def]
     return outcomes if outcomes.get("wechat") not in (None, "pending", "sending") else None
 
 
-async def logged_in(house, code):  # type: ignore[no-untyped-def]
+async def logged_in(house: House, code: str) -> Json:
     answer = await house.api("POST", "/v1/login/wechat", {"code": code})
     return answer.json if answer.status == 200 else None
 
 
-async def guide_version(house, code, version):  # type: ignore[no-untyped-def]
+async def guide_version(house: House, code: str, version: int) -> Json:
     answer = await house.api("GET", f"/v1/items/{code}/guide")
     return answer.json if answer.status == 200 and answer.json["version"] == version else None
 
 
-async def gone(house, code):  # type: ignore[no-untyped-def]
+async def gone(house: House, code: str) -> bool:
     return (await house.api("GET", f"/v1/items/{code}/guide")).status == 404

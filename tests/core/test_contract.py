@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import yaml
 from openapi_spec_validator import validate
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from core import types
 from core.signature import Forged, check_event, sign_call, sign_event
 
 SECRET = b"a secret of the tests"
-BODY = '{"event_id":"e1"}'.encode()
+BODY = b'{"event_id":"e1"}'
 
 
 def contract() -> dict[str, Any]:
@@ -28,7 +29,7 @@ def test_the_contract_is_valid_openapi_with_a_webhook() -> None:
 
 
 def test_the_contract_and_our_types_cannot_drift() -> None:
-    models = [types.ItemPage, types.Item, types.Case, types.CoreEvent, types.EventPage, types.Challenge, types.Applicant]
+    models: list[type[BaseModel]] = [types.ItemPage, types.Item, types.Case, types.CoreEvent, types.EventPage, types.Challenge, types.Applicant]
     _, made = models_json_schema([(model, "validation") for model in models], ref_template="#/components/schemas/{model}")
     written = contract()["components"]["schemas"]
     assert {name: schema for name, schema in written.items() if name != "Submission"} == made["$defs"]

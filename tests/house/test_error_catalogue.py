@@ -28,20 +28,15 @@ def refusals() -> dict[str, str]:
         for base in node.bases:
             name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
             if name in found and node.name not in found:
-                found[node.name] = next(
-                    (str(line.value.value) for line in node.body if _is_status(line)),
-                    "",
-                )  # type: ignore[attr-defined]  # _is_status saw it
+                found[node.name] = next((status for line in node.body if (status := _status(line))), "")
     return found
 
 
-def _is_status(line: ast.stmt) -> bool:
-    return (
-        isinstance(line, ast.Assign)
-        and isinstance(line.targets[0], ast.Name)
-        and line.targets[0].id == "status"
-        and isinstance(line.value, ast.Constant)
-    )
+def _status(line: ast.stmt) -> str:
+    """The literal of `status = 409` in a class body, else ""."""
+    if not (isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and isinstance(line.value, ast.Constant)):
+        return ""
+    return str(line.value.value) if line.targets[0].id == "status" else ""
 
 
 def made(names: set[str]) -> Iterator[tuple[str, str, ast.Call]]:

@@ -84,8 +84,6 @@ async def test_a_failing_row_waits_longer_and_longer_and_is_parked_at_last(mongo
     assert await box.take() is not None
 
 
-
-
 async def test_the_worker_goes_on_when_handlers_fail_postpone_or_are_missing(mongo: Mongo, box: Outbox) -> None:
     calls: list[str] = []
 
