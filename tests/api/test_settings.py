@@ -1,0 +1,80 @@
+"""Production refuses to start with anything missing or pretend; development's own settings pass."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from miniapp_api.settings import BadSettings, Settings, check
+from miniapp_api.wiring import keyring
+from tests.conftest import random_key
+
+
+def make_settings(**changes: Any) -> Settings:
+    real: dict[str, Any] = {
+        "profile": "production",
+        "mongo_url": "mongodb://m/?replicaSet=rs0",
+        "redis_url": "redis://r/0",
+        "field_keys": json.dumps({"k1": random_key()}),
+        "index_key": random_key(),
+        "core_url": "https://core.example.gov.cn/core/v1",
+        "core_client_id": "zhangban",
+        "core_secret": "a",
+        "core_webhook_secret": "b",
+        "wechat_appid": "wx1234567890abcdef",
+        "wechat_secret": "c",
+        "alipay_app_id": "2021000000000000",
+        "alipay_app_private_key": "d",
+        "alipay_public_key": "e",
+    }
+    return Settings(_env_file=None, **{**real, **changes})  # type: ignore[call-arg]  # pydantic-settings' own switch
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("ZHANGBAN_") or name in ("MONGO_URL", "REDIS_URL")]:
+        monkeypatch.delenv(name)
+
+
+def test_complete_real_settings_pass() -> None:
+    check(make_settings())
+
+
+def test_everything_missing_is_told_at_once() -> None:
+    with pytest.raises(BadSettings) as caught:
+        check(Settings(profile="production"))
+    assert len([one for one in caught.value.problems if one.startswith("缺少设置")]) == 13
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"core_url": "http://core.example.gov.cn/core/v1"},
+        {"core_url": "https://127.0.0.1:9000/core/v1"},
+        {"wechat_url": "http://127.0.0.1:9000"},
+        {"alipay_gateway": "https://openapi-sandbox.dl.alipaydev.com/gateway.do"},
+        {"wechat_appid": "wxsandbox0123456789"},
+        {"alipay_app_id": "9021000000000001"},
+        {"core_client_id": "sandbox-1234"},
+        {"core_webhook_secret": ""},
+    ],
+)
+def test_one_sandbox_address_or_key_is_enough_to_refuse_production(change: dict[str, str]) -> None:
+    with pytest.raises(BadSettings) as caught:
+        check(make_settings(**change))
+    assert len(caught.value.problems) == 1
+    if "secret" not in str(change):
+        check(make_settings(**change, profile="dev"))
+
+
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
+    settings = make_settings(core_secret="SECRET-SECRET")
+    assert "SECRET-SECRET" not in repr(settings) and "SECRET-SECRET" not in str(settings.model_dump())
+
+
+def test_keys_of_the_wrong_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        keyring(make_settings(field_keys=json.dumps({"k1": "AAAA"})))
+    with pytest.raises(ValueError, match="current key"):
+        keyring(make_settings(field_key_current="k9"))

@@ -1,0 +1,181 @@
+"""Items come from the feed, in any order and any state of repair; guides say what is recorded and nothing else."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from content import store as store_module
+from content.catalogue import Catalogue
+from content.guides import SHAPE, guide
+from content.search import Filters, Index, tokens
+from content.store import Content
+from content.sync import reshape, sync
+from core.types import Item, ItemPage, ItemRecord
+from kit.errors import Invalid, NotFound, NotReached, Unavailable
+from kit.mongo import Mongo
+
+
+def make_item(code: str = "I1", version: int = 1, **fields: Any) -> dict[str, Any]:
+    base = {"code": code, "version": version, "name": f"事项{code}", "department": {"name": "测试局"}}
+    return Item.model_validate({**base, **fields}).model_dump(mode="json")
+
+
+def record(seq: int, item: dict[str, Any] | None, code: str = "", version: int = 1, op: str = "upsert") -> ItemRecord:
+    fields = {"code": item["code"], "version": item["version"]} if item and not code else {"code": code, "version": version}
+    return ItemRecord.model_validate({"seq": seq, "op": op, "batch": "b", "item": item, **fields})
+
+
+class Feed:
+    """A pretend core that serves records two a page and may fail at a page."""
+
+    def __init__(self, *records: ItemRecord) -> None:
+        self.records = list(records)
+        self.fail_at: str | None = None
+
+    async def items_page(self, cursor: str, limit: int = 200) -> ItemPage:
+        if cursor == self.fail_at:
+            raise NotReached("core", "down")
+        after = int(cursor or 0)
+        rest = [one for one in self.records if one.seq > after]
+        page = rest[:2]
+        last = page[-1].seq if page else after
+        return ItemPage(records=tuple(page), next_cursor=str(last) if last else "", has_more=len(rest) > 2)
+
+
+@pytest.fixture
+async def store(mongo: Mongo) -> Content:
+    await mongo.create_indexes(store_module.INDEXES)
+    return Content(mongo)
+
+
+async def test_a_sync_cut_off_half_way_goes_on_where_it_stopped_and_repeats_nothing(store: Content) -> None:
+    feed = Feed(*(record(n, make_item(f"I{n}")) for n in range(1, 6)))
+    feed.fail_at = "4"
+    with pytest.raises(NotReached):
+        await sync(store, feed)  # type: ignore[arg-type]  # the pretend core
+    assert (await store.state()).cursor == "4" and (await store.state()).as_of is None
+    feed.fail_at = None
+    done = await sync(store, feed)  # type: ignore[arg-type]
+    assert (done.applied, done.finished) == (1, True)
+    again = await sync(store, feed)  # type: ignore[arg-type]
+    assert (again.applied, again.unchanged) == (0, 0)
+    assert len(await store.all_items()) == 5 and (await store.state()).as_of is not None
+
+
+async def test_an_older_record_never_overwrites_a_newer_one(store: Content) -> None:
+    assert await store.apply("I1", 2, 20, make_item(version=2), 1)
+    assert not await store.apply("I1", 1, 10, make_item(version=1), 2)
+    assert not await store.apply("I1", 2, 20, make_item(version=2), 2)
+    row = await store.item("I1")
+    assert row is not None and row["version"] == 2
+    await store.keep_guide("I1", 20, SHAPE, b"{new}")
+    await store.keep_guide("I1", 10, SHAPE, b"{old}")
+    assert await store.guide("I1") == (SHAPE, b"{new}")
+
+
+async def test_a_bad_record_is_parked_with_its_reason_and_the_rest_go_on(store: Content, mongo: Mongo) -> None:
+    bad = {"code": "BAD", "version": 1, "name": "", "department": {}}
+    other_code = {**make_item("X"), "code": "Y"}
+    feed = Feed(record(1, make_item("I1")), record(2, bad), record(3, other_code, code="Z"), record(4, make_item("I4")))
+    done = await sync(store, feed)  # type: ignore[arg-type]
+    assert (done.applied, done.parked, done.finished) == (2, 2, True)
+    parked = [row async for row in mongo["items_parked"].find().sort("_id", 1)]
+    assert [row["code"] for row in parked] == ["BAD", "Z"]
+    assert "name" in parked[0]["reason"] and "department" in parked[0]["reason"]
+
+
+async def test_a_tombstone_takes_the_item_down_and_keeps_its_versions(store: Content) -> None:
+    feed = Feed(record(1, make_item("I1")), record(2, None, code="I1", version=2, op="remove"))
+    await sync(store, feed)  # type: ignore[arg-type]
+    assert await store.item("I1") is None and await store.guide("I1") is None
+    assert await store.item_version("I1", 1) is not None
+
+
+async def test_two_workers_at_one_feed_apply_everything_once(store: Content) -> None:
+    before = await store.state()
+    assert await store.advance(before, "2", 1, None)
+    assert not await store.advance(before, "2", 1, None)
+
+
+async def test_guides_of_another_release_are_made_anew_and_served_right_meanwhile(store: Content) -> None:
+    await sync(store, Feed(record(1, make_item("I1"))))  # type: ignore[arg-type]
+    await store.keep_guide("I1", 1, SHAPE + 1, b'{"from": "another release"}')
+    catalogue = Catalogue(store, keep=0)
+    assert orjson.loads(await catalogue.guide("I1"))["name"] == "事项I1"
+    assert await reshape(store) == 1
+    kept = await store.guide("I1")
+    assert kept is not None and kept[0] == SHAPE and await reshape(store) == 0
+
+
+async def test_a_guide_is_dated_and_a_copy_is_never_older_than_a_second(store: Content) -> None:
+    catalogue = Catalogue(store)
+    with pytest.raises(Unavailable):
+        catalogue.find("x", Filters(), 0, 1)
+    await sync(store, Feed(record(1, make_item("I1"))))  # type: ignore[arg-type]
+    await catalogue.refresh()
+    first = orjson.loads(await catalogue.guide("I1"))
+    assert first["as_of"].endswith("+08:00") and first["version"] == 1
+    until, _ = catalogue._kept[("I1", None)]
+    await sync(store, Feed(record(1, make_item("I1")), record(2, make_item("I1", 2))))  # type: ignore[arg-type]
+    catalogue._kept[("I1", None)] = (until - 1, b"")
+    assert orjson.loads(await catalogue.guide("I1"))["version"] == 2
+    with pytest.raises(NotFound):
+        await catalogue.guide("NONE")
+
+
+def test_what_is_not_recorded_is_said_to_be_not_recorded() -> None:
+    parts = guide(make_item())["parts"]
+    assert all(part["recorded"] is False and "未登记" in part["text"] for part in parts.values())
+
+
+def test_what_is_free_and_needs_nothing_is_said_so() -> None:
+    parts = guide(make_item(fees=[], materials=[], visits=0, delivery=False, promised_limit={"days": 0}))["parts"]
+    assert [parts[name]["text"] for name in ("fee", "materials", "visits", "delivery", "time_limit")] == [
+        "不收费",
+        "无需提交材料",
+        "无需到现场",
+        "不支持快递送达",
+        "承诺当场办结",
+    ]
+
+
+def test_a_situation_trims_the_materials_and_an_unknown_one_is_refused() -> None:
+    situations = [{"id": "s", "question": "本人办理吗", "options": [{"id": "self", "title": "本人"}, {"id": "agent", "title": "代办"}]}]
+    materials = [{"name": "身份证"}, {"name": "委托书", "situations": ["agent"]}]
+    item = make_item(situations=situations, materials=materials)
+    names = {chosen: [one["name"] for one in guide(item, chosen)["parts"]["materials"]["items"]] for chosen in ("self", "agent", None)}
+    assert names == {"self": ["身份证"], "agent": ["身份证", "委托书"], None: ["身份证", "委托书"]}
+    with pytest.raises(Invalid):
+        guide(item, "nobody")
+
+
+def test_fees_are_told_in_yuan_and_limits_in_their_own_unit() -> None:
+    fees = [{"name": "工本费", "amount_fen": 4050}, {"name": "评审费", "standard": "按实际"}]
+    parts = guide(make_item(fees=fees, statutory_limit={"days": 20, "unit": "calendar_days"}, promised_limit={"days": 5}))["parts"]
+    assert parts["fee"]["text"] == "工本费：40.50 元；评审费：按实际"
+    assert parts["time_limit"]["text"] == "承诺5个工作日，法定20个自然日"
+
+
+def test_search_finds_by_name_and_everyday_name_and_filters() -> None:
+    items = [
+        make_item("A", name="居民身份证补领", everyday_names=["身份证丢了"], themes=["证件办理"], region={"code": "990100", "name": "市"}),
+        make_item("B", name="普通护照签发", everyday_names=["办护照"], themes=["出境入境"], audience=["自然人"]),
+        make_item("C", name="公司设立登记", themes=["设立变更"], audience=["企业法人"]),
+    ]
+    index = Index(items, 1)
+
+    def codes(query: str = "", **filters: str) -> list[str]:
+        return [one.code for one in index.find(query, Filters(**filters), 0, 10)[0]]
+
+    assert codes("身份证丢了怎么办")[0] == "A"
+    assert codes("护照")[0] == "B"
+    assert codes() == ["A", "B", "C"]
+    assert codes(theme="设立变更") == ["C"] and codes(region="990100") == ["A"] and codes(audience="自然人") == ["B"]
+    assert codes("身份证", theme="设立变更") == [] and codes("😀!?") == []
+    page, total = index.find("", Filters(), 1, 1)
+    assert (total, [one.code for one in page]) == (3, ["B"])
+
+
+def test_width_and_case_are_folded_before_tokens_are_made() -> None:
+    assert tokens("ＡＢc 身份证１") == ["abc", "1", "身", "份", "证", "身份", "份证"]
