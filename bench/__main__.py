@@ -16,6 +16,7 @@ from miniapp_api.stack import Stack
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", epilog="例：python -m bench --items items.jsonl")
     parser.add_argument("--items", type=Path, help="事项目录文件；不给则用自带的事项")
+    parser.add_argument("--questions", type=Path, help="问题文件：检索与助手的比较才用得到，这里接受但不读")
     items: Path | None = parser.parse_args().items
     folder = Path(tempfile.mkdtemp(prefix="zhangban-bench-"))
     stack = Stack(folder, items=items.resolve() if items else None, extra={"ZHANGBAN_RATE_PER_SECOND": "1000000"})

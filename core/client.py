@@ -18,6 +18,8 @@ from kit.http import Http, Reply, repeated
 from kit.ids import new_nonce
 
 PARTY = "core"
+# Our key, our clock or their load, never the content of the request: an application must not be closed for it.
+_TURNED_AWAY = {401: "signature_refused", 403: "not_allowed", 408: "too_slow", 429: "busy"}
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -112,11 +114,11 @@ class Core:
 
 
 def _accepted(reply: Reply) -> Reply:
-    """2xx passes. 5xx and 429 may or may not have acted; other 4xx is a clear no, named by the core's own code."""
+    """2xx passes. A turned-away call did nothing and may come again; 5xx may or may not have acted; other 4xx is a clear no, by the core's code."""
     if 200 <= reply.status < 300:
         return reply
-    if reply.status == 429:
-        raise NotReached(PARTY, "busy")
+    if reply.status in _TURNED_AWAY:
+        raise NotReached(PARTY, _TURNED_AWAY[reply.status])
     if reply.status >= 500 or reply.status < 400:
         raise Unknown(PARTY, f"http_{reply.status}")
     try:

@@ -32,7 +32,7 @@ def sign_event(secret: bytes, algorithm: Algorithm, timestamp: str, nonce: str, 
 def check_event(secret: bytes, timestamp: str, nonce: str, signature: str, body: bytes, at: float) -> None:
     """Raises Forged. `at` is unix seconds. Works on the raw bytes; the nonce must still be remembered by the caller."""
     algorithm, _, _digest = signature.partition("=")
-    if not (8 <= len(nonce) <= 64) or algorithm not in ("sha256", "sm3"):
+    if not (16 <= len(nonce) <= 64) or algorithm not in ("sha256", "sm3"):
         raise Forged("no_signature")
     expected = sign_event(secret, "sm3" if algorithm == "sm3" else "sha256", timestamp, nonce, body)
     if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):

@@ -27,7 +27,7 @@ INDEXES = {
     ]
 }
 LEASE = 15  # seconds; longer than any handler's own time-outs together
-MAX_ATTEMPTS = 12  # with the gaps below: about five hours
+MAX_ATTEMPTS = 12  # with the gaps below: about three and a half hours
 _GAPS = (0.5, 1, 2, 5, 15, 30, 60, 300, 900, 3600, 7200)  # seconds
 
 
@@ -107,8 +107,8 @@ class Outbox:
         return 0.0 if row is None else max(0.0, (now() - row["due_at"]).total_seconds())
 
     async def retry_parked(self, key: str) -> bool:
-        """An operator's decision; True if the row was parked."""
-        change = {"$set": {"state": "waiting", "attempts": 0, "due_at": now()}}
+        """An operator's decision; True if the row was parked. It goes on as a repetition: whoever handles it asks before acting."""
+        change = {"$set": {"state": "waiting", "attempts": 1, "due_at": now()}}
         return bool((await self._rows.update_one({"_id": key, "state": "parked"}, change)).modified_count)
 
     async def inserted(self, wake: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from kit.errors import AppError, FieldError, Invalid, TooMany, Unauthorized, Una
 from kit.idempotency import Answer
 from kit.ids import new_id
 from kit.mongo import PyMongoError, is_outage
+from miniapp_api.limiter import Limiter
 from miniapp_api.problems import from_pydantic, problem
 from miniapp_api.wiring import Deps
 from residents.sessions import Caller, caller_of
@@ -148,8 +149,6 @@ def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, HTTPRe
 
 
 async def _answer(route: Route, deps: Deps, request: Request, path: dict[str, str]) -> HTTPResponse:
-    if route.who in ("anyone", "resident") and not deps.limiter.admits(_who_calls(request)):
-        raise TooMany("too_many_requests", "操作太频繁，请稍候再试", retry_after=1)
     caller = await _caller(route, deps, request)
     query = _parse(route.query, dict(request.query_args), "query") if route.query is not None else None
     body = _parse_body(route.body, request.body) if route.body is not None else None
@@ -180,15 +179,25 @@ async def _once(route: Route, deps: Deps, call: Call, path: dict[str, str]) -> H
 
 
 async def _caller(route: Route, deps: Deps, request: Request) -> Caller | None:
+    """Whoever has no session is counted by address, before anything is looked up; a resident by session: many share a carrier's address."""
     if route.who == "operator":
         _operator(deps, request)
-        return None
+    if route.who == "anyone":
+        _slow_down(deps.limiter, _address(request))
     if route.who != "resident":
         return None
+    _slow_down(deps.crowd_limiter, _address(request))
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("session_missing", "请先登录")
-    return await caller_of(deps.residents, deps.redis, token)
+    caller = await caller_of(deps.residents, deps.redis, token)
+    _slow_down(deps.limiter, caller.token_digest)
+    return caller
+
+
+def _slow_down(limiter: Limiter, who: str) -> None:
+    if not limiter.admits(who):
+        raise TooMany("too_many_requests", "操作太频繁，请稍候再试", retry_after=1)
 
 
 def _operator(deps: Deps, request: Request) -> None:
@@ -234,8 +243,8 @@ def take_request_id(request: Request) -> str:
     return chosen
 
 
-def _who_calls(request: Request) -> str:
-    return request.headers.get("authorization") or request.remote_addr or request.ip
+def _address(request: Request) -> str:
+    return request.remote_addr or request.ip
 
 
 def _away() -> Unavailable:

@@ -4,7 +4,7 @@ import time
 
 
 class Limiter:
-    """A token bucket per caller in this process: `rate` per second, twice that at once. Fails open to strangers only up to MAX callers."""
+    """A token bucket per caller in this process: `rate` per second, twice that at once. It remembers at most MAX callers."""
 
     MAX = 50_000
 

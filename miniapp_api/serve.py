@@ -10,7 +10,7 @@ from miniapp_api.app import create_app
 
 def api() -> int:
     """Sanic in a single process; SIGTERM drains. More capacity: more of these behind the proxy."""
-    given = settings.Settings()
+    given = settings.load()
     settings.check(given)
     asyncio.run(_prepare(given))
     deps = wiring.build(given)
@@ -26,7 +26,7 @@ def api() -> int:
 
 
 def worker() -> int:
-    given = settings.Settings()
+    given = settings.load()
     settings.check(given)
 
     async def main() -> None:

@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+import json
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 _SANDBOX_MARKS = ("wxsandbox", "9021", "sandbox-")
 _LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 - a list to refuse, not an address to bind
@@ -77,6 +78,19 @@ def unbase64(text: str) -> bytes:
         raise ValueError("not base64") from exc
 
 
+def load() -> Settings:
+    """From the environment. Raises BadSettings for values that cannot be read."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        names = [str(error["loc"][0]) for error in exc.errors()]
+        raise BadSettings(
+            [f"设置 {name.upper() if name.isupper() else 'ZHANGBAN_' + name.upper()} 的值不对，请检查格式（见 docs/operations.md）" for name in names]
+        ) from None
+    except SettingsError:
+        raise BadSettings(["ZHANGBAN_WECHAT_TEMPLATES 应为 JSON 对象（见 docs/operations.md）"]) from None
+
+
 def check(settings: Settings) -> None:
     """Raises BadSettings with everything that is wrong. Run before anything is opened."""
     needed = {
@@ -95,10 +109,32 @@ def check(settings: Settings) -> None:
         "ZHANGBAN_ALIPAY_PUBLIC_KEY": settings.alipay_public_key,
     }
     problems = [f"缺少设置 {name}：请在环境变量中给出（见 docs/operations.md）" for name, value in needed.items() if not value]
+    problems += _keys(settings)
     if settings.profile == "production":
         problems += _pretend(settings)
     if problems:
         raise BadSettings(problems)
+
+
+def _keys(settings: Settings) -> list[str]:
+    """What can be said of keys without using them."""
+    problems = []
+    if given := secret(settings.field_keys):
+        try:
+            lengths = {name: len(unbase64(value)) for name, value in json.loads(given).items()}
+        except (ValueError, AttributeError, TypeError):
+            lengths = {}
+        if set(lengths.values()) != {32}:
+            problems.append("ZHANGBAN_FIELD_KEYS 应为 JSON 对象，每个值是 32 字节密钥的 base64")
+        elif settings.field_key_current not in lengths:
+            problems.append("ZHANGBAN_FIELD_KEY_CURRENT 不在 ZHANGBAN_FIELD_KEYS 里")
+    if given := secret(settings.index_key):
+        try:
+            if len(unbase64(given)) < 32:
+                raise ValueError
+        except ValueError:
+            problems.append("ZHANGBAN_INDEX_KEY 应为至少 32 字节密钥的 base64")
+    return problems
 
 
 def _pretend(settings: Settings) -> list[str]:

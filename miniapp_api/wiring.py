@@ -40,6 +40,7 @@ class Deps:
     redis: Redis
     http: Http
     limiter: Limiter
+    crowd_limiter: Limiter  # per address, before a session is looked up
     idempotency: Keys
     outbox: Outbox
     core: Core
@@ -97,6 +98,7 @@ def build(settings: Settings) -> Deps:
         redis=redis,
         http=http,
         limiter=Limiter(settings.rate),
+        crowd_limiter=Limiter(settings.rate * 20),
         idempotency=Keys(mongo),
         outbox=box,
         core=core,

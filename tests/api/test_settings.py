@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from miniapp_api.settings import BadSettings, Settings, check
-from miniapp_api.wiring import keyring
+from miniapp_api.settings import BadSettings, Settings, check, load
 from tests.conftest import random_key
 
 
@@ -73,8 +72,28 @@ def test_secrets_do_not_show_when_settings_are_printed() -> None:
     assert "SECRET-SECRET" not in repr(settings) and "SECRET-SECRET" not in str(settings.model_dump())
 
 
-def test_keys_of_the_wrong_length_are_refused() -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        keyring(make_settings(field_keys=json.dumps({"k1": "AAAA"})))
-    with pytest.raises(ValueError, match="current key"):
-        keyring(make_settings(field_key_current="k9"))
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"field_keys": json.dumps({"k1": "AAAA"})}, "ZHANGBAN_FIELD_KEYS"),
+        ({"field_keys": "not json"}, "ZHANGBAN_FIELD_KEYS"),
+        ({"field_key_current": "k9"}, "ZHANGBAN_FIELD_KEY_CURRENT"),
+        ({"index_key": "AAAA"}, "ZHANGBAN_INDEX_KEY"),
+        ({"index_key": "not base64!"}, "ZHANGBAN_INDEX_KEY"),
+    ],
+)
+def test_keys_of_the_wrong_form_are_named_and_never_shown(change: dict[str, str], named: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        check(make_settings(**change))
+    assert len(caught.value.problems) == 1 and named in caught.value.problems[0]
+    assert all(value not in str(caught.value) for value in change.values())
+
+
+def test_values_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHANGBAN_PORT", "many")
+    with pytest.raises(BadSettings, match="ZHANGBAN_PORT"):
+        load()
+    monkeypatch.setenv("ZHANGBAN_PORT", "8000")
+    monkeypatch.setenv("ZHANGBAN_WECHAT_TEMPLATES", "{")
+    with pytest.raises(BadSettings, match="ZHANGBAN_WECHAT_TEMPLATES"):
+        load()

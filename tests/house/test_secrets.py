@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,14 +31,26 @@ SECRET_FIELD = re.compile(r"secret|key|password|token", re.IGNORECASE)
 NOT_SECRET = {"field_key_current"}  # the name of a key
 
 
-def texts(root: Path) -> Iterator[tuple[str, str]]:
+def paths(root: Path) -> Iterator[Path]:
+    """What git holds or, outside of a checkout, what lies there. A log that someone wrote into the folder is not ours to judge."""
+    if (root / ".git").exists():
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=False)
+        if listed.returncode == 0 and listed.stdout:
+            yield from (path for name in listed.stdout.decode().split("\0") if name and (path := root / name).is_file())
+            return
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name in OWN_DOTS or not (name.startswith(".") or name in SKIPPED)]
-        for path in (Path(folder, name) for name in sorted(files) if name in OWN_DOTS or not name.startswith(".")):
-            if path.stat().st_size <= LARGEST:
-                raw = path.read_bytes()
-                if b"\0" not in raw:
-                    yield path.relative_to(root).as_posix(), raw.decode(errors="replace")
+        for name in sorted(files):
+            if name in OWN_DOTS or (not name.startswith(".") and not name.endswith((".log", ".out"))):
+                yield Path(folder, name)
+
+
+def texts(root: Path) -> Iterator[tuple[str, str]]:
+    for path in paths(root):
+        if path.stat().st_size <= LARGEST:
+            raw = path.read_bytes()
+            if b"\0" not in raw:
+                yield path.relative_to(root).as_posix(), raw.decode(errors="replace")
 
 
 def leaks(root: Path) -> list[str]:
@@ -92,6 +105,14 @@ def test_a_leak_is_seen(tmp_path: Path, what: str) -> None:
     (tmp_path / ".ci").mkdir()
     (tmp_path / ".ci/run").write_text(f"first line\n{BAD[what]}\n")
     assert leaks(tmp_path) == [f".ci/run:2: {what}"]
+
+
+def test_in_a_checkout_a_leak_is_seen_once_git_holds_it(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    for name in ("held.txt", "left-there.txt"):
+        (tmp_path / name).write_text(BAD["token"])
+    subprocess.run(["git", "add", "held.txt"], cwd=tmp_path, check=True)
+    assert leaks(tmp_path) == ["held.txt:1: token"]
 
 
 def test_what_is_no_leak_passes(tmp_path: Path) -> None:
