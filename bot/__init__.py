@@ -1,0 +1,1 @@
+"""The assistant: Rasa project, actions, client, evaluation. Nothing is here yet."""

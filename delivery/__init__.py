@@ -1,0 +1,1 @@
+"""Parcels: couriers and tracking, in both directions. Nothing is here yet."""

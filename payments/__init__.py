@@ -1,0 +1,1 @@
+"""Money: orders, ledger, WeChat Pay, Alipay, refunds, reconciliation. Nothing is here yet."""
