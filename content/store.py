@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from kit.clock import now
 from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo
 
@@ -79,10 +81,10 @@ class Content:
             await self._versions.update_one({"_id": f"{code}@{version}"}, {"$setOnInsert": row}, upsert=True)
         return bool(result.modified_count or result.upserted_id is not None)
 
-    async def park(self, seq: int, code: str, reason: str, record: dict[str, Any]) -> None:
+    async def park(self, place: str, code: str, reason: str, record: dict[str, Any]) -> None:
         """A record that cannot be read is kept with its reason; the rest go on."""
-        row = {"code": code, "reason": reason, "record": record, "at": now()}
-        await self._parked.update_one({"_id": seq}, {"$setOnInsert": row}, upsert=True)
+        row = {"code": code, "reason": reason, "record": orjson.dumps(record), "at": now()}  # as bytes: its keys may be anything
+        await self._parked.update_one({"_id": place}, {"$setOnInsert": row}, upsert=True)
 
     async def state(self) -> CatalogueState:
         row = await self._catalogue.find_one({"_id": _STATE}) or {}

@@ -1,8 +1,11 @@
 """The items feed into our store: page by page, cursor last, so that a crash repeats a page and never skips one."""
 
+import hashlib
 import logging
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from content.guides import SHAPE, encoded
@@ -32,8 +35,8 @@ async def sync(store: Content, core: Core, *, pages: int = 1000) -> Synced:
         started = now()
         page = await core.items_page(before.cursor)
         revision = before.revision + 1
-        for record in page.records:
-            outcome = await _apply(store, record, revision)
+        for raw in page.records:
+            outcome = await _apply(store, raw, revision)
             applied += outcome == "applied"
             unchanged += outcome == "unchanged"
             parked += outcome == "parked"
@@ -54,22 +57,33 @@ async def reshape(store: Content) -> int:
     return len(rows)
 
 
-async def _apply(store: Content, record: ItemRecord, revision: int) -> str:
-    if record.op == "remove":
-        await store.keep_guide(record.code, record.seq, SHAPE, None)
-        return "applied" if await store.apply(record.code, record.version, record.seq, None, revision) else "unchanged"
+async def _apply(store: Content, raw: dict[str, Any], revision: int) -> str:
+    """ "applied", "unchanged" or, with its reason kept, "parked"."""
     try:
-        item = Item.model_validate(record.item)
-        if item.code != record.code or item.version != record.version:
-            raise ValueError("code or version differ from the record's")
+        record = ItemRecord.model_validate(raw)
+        item = _item(record)
     except (ValidationError, ValueError) as exc:
-        await store.park(record.seq, record.code, _why(exc), record.item or {})
-        log.warning("item parked", extra={"code": record.code, "seq": record.seq})
+        await store.park(_place(raw), str(raw.get("code"))[:100], _why(exc), raw)
+        log.warning("item parked", extra={"code": str(raw.get("code"))[:64], "seq": str(raw.get("seq"))[:20]})
         return "parked"
-    content = item.model_dump(mode="json")
-    await store.keep_guide(record.code, record.seq, SHAPE, encoded(content))
+    content = None if item is None else item.model_dump(mode="json")
+    await store.keep_guide(record.code, record.seq, SHAPE, None if content is None else encoded(content))
     fresh = await store.apply(record.code, record.version, record.seq, content, revision)
     return "applied" if fresh else "unchanged"
+
+
+def _item(record: ItemRecord) -> Item | None:
+    if record.op == "remove":
+        return None
+    item = Item.model_validate(record.item)
+    if item.code != record.code or item.version != record.version:
+        raise ValueError("code or version differ from the record's")
+    return item
+
+
+def _place(raw: dict[str, Any]) -> str:
+    """Where a bad record is kept: the same one twice is kept once."""
+    return hashlib.sha256(orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _why(exc: Exception) -> str:

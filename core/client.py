@@ -12,7 +12,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from core.signature import Algorithm, sign_call
-from core.types import Applicant, Case, Challenge, EventPage, ItemPage
+from core.types import Applicant, Case, Challenge, RawEventPage, RawItemPage
 from kit.errors import NotReached, Outside, Refused, Unknown
 from kit.http import Http, Reply, repeated
 from kit.ids import new_nonce
@@ -40,12 +40,12 @@ class Core:
         self._http = http
         self._account = account
 
-    async def items_page(self, cursor: str, limit: int = 200) -> ItemPage:
+    async def items_page(self, cursor: str, limit: int = 200) -> RawItemPage:
         """Records after `cursor` ("" from the start). Raises Unknown when the page itself cannot be read."""
-        return _parsed(await self._read("/items", {"cursor": cursor, "limit": str(limit)}, seconds=20), ItemPage)
+        return _parsed(await self._read("/items", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawItemPage)
 
-    async def events_page(self, cursor: str, limit: int = 200) -> EventPage:
-        return _parsed(await self._read("/events", {"cursor": cursor, "limit": str(limit)}), EventPage)
+    async def events_page(self, cursor: str, limit: int = 200) -> RawEventPage:
+        return _parsed(await self._read("/events", {"cursor": cursor, "limit": str(limit)}), RawEventPage)
 
     async def start_challenge(self, name: str, id_number: str, channel: str) -> Challenge:
         """Ask the core to let the owner of this name and number confirm. Says nothing about whether the pair exists."""

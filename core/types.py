@@ -155,11 +155,19 @@ class ItemRecord(Frozen):
     batch: str
     effective_from: AwareDatetime | None = None
     effective_to: AwareDatetime | None = None
-    item: dict[str, Any] | None = None  # parsed one by one, so that a bad one never hides the good ones
+    item: dict[str, Any] | None = None  # an Item; parsed on its own, so that the record can be parked with a reason
 
 
 class ItemPage(Frozen):
     records: tuple[ItemRecord, ...]
+    next_cursor: str
+    has_more: bool
+
+
+class RawItemPage(Frozen):
+    """A page as received: records are parsed one by one, so that a bad one never hides the good ones."""
+
+    records: tuple[dict[str, Any], ...]
     next_cursor: str
     has_more: bool
 
@@ -231,6 +239,14 @@ class CoreEvent(Frozen):
 
 
 class EventPage(Frozen):
+    events: tuple[CoreEvent, ...]
+    next_cursor: str
+    has_more: bool
+
+
+class RawEventPage(Frozen):
+    """A page as received: events are parsed one by one."""
+
     events: tuple[dict[str, Any], ...]
     next_cursor: str
     has_more: bool

@@ -11,7 +11,7 @@ from content.guides import SHAPE, guide
 from content.search import Filters, Index, tokens
 from content.store import Content
 from content.sync import reshape, sync
-from core.types import Item, ItemPage, ItemRecord
+from core.types import Item, ItemRecord, RawItemPage
 from kit.errors import Invalid, NotFound, NotReached, Unavailable
 from kit.mongo import Mongo
 
@@ -32,15 +32,20 @@ class Feed:
     def __init__(self, *records: ItemRecord) -> None:
         self.records = list(records)
         self.fail_at: str | None = None
+        self.spoilt: dict[int, dict[str, Any]] = {}
 
-    async def items_page(self, cursor: str, limit: int = 200) -> ItemPage:
+    async def items_page(self, cursor: str, limit: int = 200) -> RawItemPage:
         if cursor == self.fail_at:
             raise NotReached("core", "down")
         after = int(cursor or 0)
         rest = [one for one in self.records if one.seq > after]
         page = rest[:2]
         last = page[-1].seq if page else after
-        return ItemPage(records=tuple(page), next_cursor=str(last) if last else "", has_more=len(rest) > 2)
+        return RawItemPage(
+            records=tuple(one.model_dump(mode="json") | self.spoilt.get(one.seq, {}) for one in page),
+            next_cursor=str(last) if last else "",
+            has_more=len(rest) > 2,
+        )
 
 
 @pytest.fixture
@@ -78,11 +83,14 @@ async def test_a_bad_record_is_parked_with_its_reason_and_the_rest_go_on(store: 
     bad = {"code": "BAD", "version": 1, "name": "", "department": {}}
     other_code = {**make_item("X"), "code": "Y"}
     feed = Feed(record(1, make_item("I1")), record(2, bad), record(3, other_code, code="Z"), record(4, make_item("I4")))
-    done = await sync(store, feed)  # type: ignore[arg-type]
-    assert (done.applied, done.parked, done.finished) == (2, 2, True)
-    parked = [row async for row in mongo["items_parked"].find().sort("_id", 1)]
-    assert [row["code"] for row in parked] == ["BAD", "Z"]
-    assert "name" in parked[0]["reason"] and "department" in parked[0]["reason"]
+    feed.records.append(record(5, make_item("I5")))
+    feed.spoilt[5] = {"code": "not a code!", "$odd.key": {"$ne": None}}
+    for parked_now in (3, 0):
+        done = await sync(store, feed)  # type: ignore[arg-type]
+        assert (done.applied, done.parked, done.finished) == (2 if parked_now else 0, parked_now, True)
+    parked = {row["code"]: row["reason"] async for row in mongo["items_parked"].find()}
+    assert set(parked) == {"BAD", "Z", "not a code!"}
+    assert "name" in parked["BAD"] and "department" in parked["BAD"]
 
 
 async def test_a_tombstone_takes_the_item_down_and_keeps_its_versions(store: Content) -> None:
