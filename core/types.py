@@ -188,7 +188,7 @@ class CaseState(StrEnum):
 class Finding(Frozen):
     """One thing to put right: what it is about, what is wrong, what to do."""
 
-    target: Literal["case", "material", "field"] = "case"
+    target: str = "case"  # case | material | field; another word of a newer core is kept, not refused
     name: str = ""
     problem: Text
     fix: Text = ""

@@ -2,16 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
-def _printable(text: str) -> str:
-    if any(ord(char) < 32 or ord(char) == 127 for char in text if char not in "\n\t"):
-        raise ValueError("control character")
-    return text
-
-
-Line = Annotated[str, AfterValidator(_printable)]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]  # no control characters but tab and line feed
 
 
 class Asked(BaseModel):
