@@ -13,7 +13,9 @@ from sandbox.core_items import BadCatalogue
 
 def main() -> int:
     """Exit code 2: a port or file is wrong."""
-    parser = argparse.ArgumentParser(prog="sandbox", description="沙箱：微信、支付宝、核心平台", epilog="例：python -m sandbox --port 9000 --data .data/sandbox")
+    parser = argparse.ArgumentParser(
+        prog="sandbox", description="沙箱：微信、支付宝、核心平台", epilog="例：python -m sandbox --port 9000 --data .data/sandbox"
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9000, help="0 = 任意空闲端口")
     parser.add_argument("--data", type=Path, required=True, help="账本所在的文件夹")

@@ -52,7 +52,9 @@ class Alipay:
 
     async def gateway(self, request: Request) -> HTTPResponse:
         """POST bodies and query strings are read alike; parameters given twice keep the last."""
-        given = dict(parse_qsl(request.query_string, keep_blank_values=True) + parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+        given = dict(
+            parse_qsl(request.query_string, keep_blank_values=True) + parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+        )
         try:
             self._check(given)
         except Fault as fault:
@@ -111,14 +113,22 @@ class Alipay:
         person = self._book.get("person", found["person"]) if found is not None else None
         if person is None:
             raise Fault("20001", "Insufficient Token Permissions", "aop.invalid-auth-token", "无效的访问令牌")
-        return {"code": "10000", "msg": "Success", "user_id": person["user_id"], "open_id": person["open_id"], "nick_name": person["name"][0] + "先生/女士"}
+        return {
+            "code": "10000",
+            "msg": "Success",
+            "user_id": person["user_id"],
+            "open_id": person["open_id"],
+            "nick_name": person["name"][0] + "先生/女士",
+        }
 
     def _template_message(self, given: dict[str, str]) -> dict[str, Any]:
         try:
             asked = orjson.loads(given.get("biz_content", ""))
             data = orjson.loads(asked["data"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise Fault("40002", "Invalid Arguments", "isv.invalid-parameter", "biz_content不正确") from None
+            data = None
+        if not isinstance(data, dict):
+            raise Fault("40002", "Invalid Arguments", "isv.invalid-parameter", "biz_content不正确")
         account = str(asked.get("to_open_id") or asked.get("to_user_id"))
         person = by_account(self._book, account)
         mine = person is not None and account in (person["user_id"], person["open_id"])

@@ -23,14 +23,15 @@ PAGE = Path(__file__).parent / "page"
 
 def create_app(data: Path, items: Path | None = None, core_webhook: str | None = None, name: str = "sandbox") -> Sanic[Any, Any]:
     """A world whose memory is in `data`. `items`: a Guangdong-format JSON-lines file instead of our own catalogue. Raises BadCatalogue."""
-    book, clock, faults = Book(data), WorldClock(), Faults()
+    book, faults = Book(data), Faults()
+    clock = WorldClock(book)
     made = make_accounts(data)
     wechat, alipay = WeChat(book, made["wechat"], clock), Alipay(book, made["alipay"], data, clock)
-    catalogue, identity = Items(book), Identity(book)
+    catalogue, identity = Items(book), Identity(book, clock)
     catalogue.load(read(items), str(items.name) if items else "own")
     events = Events(book, made["core"], clock, faults, core_webhook)
     cases = Cases(book, catalogue, events)
-    world = World(book, made, clock, faults, wechat, identity)
+    world = World(book, made, (clock, faults, wechat, identity, events))
 
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
     app.config.update(ACCESS_LOG=False, AUTO_EXTEND=False, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=2)
@@ -53,7 +54,7 @@ def create_app(data: Path, items: Path | None = None, core_webhook: str | None =
 
 
 def _channels(app: Sanic[Any, Any], faults: Faults, wechat: WeChat, alipay: Alipay) -> None:
-    app.add_route(faults.around("wechat", wechat.code_to_session), "/sns/jscode2session", methods=["GET"], name="jscode2session")
+    app.add_route(faults.around("wechat", wechat.code_to_session), "/sns/jscode2session", methods=["GET", "POST"], name="jscode2session")
     app.add_route(faults.around("wechat", wechat.token), "/cgi-bin/token", methods=["GET"], name="token")
     app.add_route(faults.around("wechat", wechat.stable_token), "/cgi-bin/stable_token", methods=["POST"], name="stable_token")
     app.add_route(faults.around("wechat", wechat.phone), "/wxa/business/getuserphonenumber", methods=["POST"], name="phone")
@@ -95,7 +96,9 @@ def _controls(app: Sanic[Any, Any], world: World, items: Items, cases: Cases) ->
         ("GET", "/faults", world.read_faults),
         ("PUT", "/faults", world.set_faults),
         ("GET", "/ledger/<party:str>", world.ledger),
+        ("GET", "/clock", world.read_clock),
         ("POST", "/clock", world.set_clock),
+        ("GET", "/state", world.state),
         ("POST", "/reset", world.reset),
     ):
         app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())

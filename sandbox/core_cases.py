@@ -14,6 +14,15 @@ from sandbox.core_items import Items
 
 BEIJING = timezone(timedelta(hours=8))
 STATES = {"accepted": "受理", "corrections": "要求补正", "approved": "通过", "rejected": "不予批准", "issued": "发证", "withdrawn": "撤回"}
+NOW = {
+    "submitted": "已提交",
+    "accepted": "已受理",
+    "corrections": "待补正",
+    "approved": "已通过",
+    "rejected": "未通过",
+    "issued": "已办结",
+    "withdrawn": "已撤回",
+}
 ALLOWED = {
     "submitted": ("accepted", "corrections", "rejected"),
     "accepted": ("corrections", "approved", "rejected"),
@@ -96,7 +105,7 @@ class Cases:
         allowed = ALLOWED.get(case["state"], ())
         if to not in allowed:
             told = "、".join(f"{STATES[one]}（{one}）" for one in allowed) or "没有"
-            return refused(409, "move_not_allowed", f"办件现在是 {case['state']}，可做的操作：{told}")
+            return refused(409, "move_not_allowed", f"办件现在是“{NOW[case['state']]}”，可做的操作：{told}")
         return json(self._move(case, str(to), str(asked.get("text") or ""), findings))
 
     def _move(self, case: dict[str, Any], to: str, text: str, findings: list[dict[str, Any]]) -> dict[str, Any]:

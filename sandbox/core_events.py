@@ -67,9 +67,15 @@ class Events:
             if event is not None and self.webhook is not None:
                 self._spawn(self._deliver(event))
 
-    async def close(self) -> None:
-        for task in list(self._running):
+    async def stop(self) -> None:
+        """Ends the deliveries under way; what nobody took stays undelivered."""
+        under_way = list(self._running)
+        for task in under_way:
             task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def close(self) -> None:
+        await self.stop()
         if self._session is not None:
             await self._session.close()
 
@@ -94,9 +100,10 @@ class Events:
         if on["shuffle"] and not on["late_ms"]:
             late = random.random() * 0.2  # noqa: S311
         await asyncio.sleep(late)
-        until = self._clock.seconds() + gap
-        while (left := until - self._clock.seconds()) > 0:
-            await asyncio.sleep(min(0.5, self._clock.real(left)))
+        while gap > 0:
+            speed, step = self._clock.speed, min(0.5, self._clock.real(gap))
+            await asyncio.sleep(step)
+            gap -= step * speed
 
     async def _once(self, event: dict[str, Any], attempt: int, *, forged: bool = False) -> bool:
         """One freshly signed delivery; True when taken. Every attempt is in the ledger "webhooks"."""

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -15,7 +15,7 @@ from sandbox.book import Book
 
 WINDOW = 300  # seconds
 
-Handler = Callable[..., Awaitable[HTTPResponse]]
+Handler = Callable[..., Coroutine[Any, Any, HTTPResponse]]
 
 
 def signature(secret: str, algorithm: str, message: bytes) -> str:

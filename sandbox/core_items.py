@@ -27,10 +27,17 @@ def read(path: Path | None) -> list[dict[str, Any]]:
                 continue
             try:
                 record = orjson.loads(line)
-                found.append(gd.item(record) if "TASK_CODE" in record else record)
+                found.append(_whole(gd.item(record) if "TASK_CODE" in record else record))
             except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as exc:
                 raise BadCatalogue(f"{file} 第 {number} 行读不懂：{exc}") from exc
     return found
+
+
+def _whole(item: dict[str, Any]) -> dict[str, Any]:
+    """The item, if it has what a feed record needs. Raises ValueError."""
+    if not isinstance(item, dict) or any(not isinstance(item.get(field), str) or not item[field] for field in ("code", "name")):
+        raise ValueError("事项要有 code 和 name")
+    return item
 
 
 class Items:
@@ -65,8 +72,9 @@ class Items:
     async def change(self, request: Request) -> HTTPResponse:
         """World control: POST /world/core/items {item}: a new version of one item, or a new item."""
         item = body_of(request)
-        if not isinstance(item.get("code"), str) or not isinstance(item.get("name"), str):
-            return refused(422, "bad_item", "事项至少要有 code 和 name")
+        missing = [field for field in ("code", "name") if not isinstance(item.get(field), str) or not item[field]]
+        if missing:
+            return refused(422, "bad_item", "事项至少要有 code 和 name", [f"缺少 {field}" for field in missing])
         with self._book.together():
             self._upsert(item, f"world-{stamp()}")
         return json(self.record(item["code"]))
@@ -75,7 +83,9 @@ class Items:
         """World control: POST /world/core/items/raw {record}: puts a record into the feed unchecked, to see what a bad one does."""
         record = body_of(request)
         seq = self._next_seq()
-        self._book.put("feed", f"{seq:012d}", {"op": "upsert", "batch": "raw", "version": 1, "code": f"RAW{seq}", "item": record, **record, "seq": seq})
+        self._book.put(
+            "feed", f"{seq:012d}", {"op": "upsert", "batch": "raw", "version": 1, "code": f"RAW{seq}", "item": record, **record, "seq": seq}
+        )
         return json({"seq": seq})
 
     async def remove(self, request: Request, code: str) -> HTTPResponse:
@@ -90,13 +100,12 @@ class Items:
         return None if at is None or not at["live"] else self._book.get("feed", at["place"])
 
     def _upsert(self, item: dict[str, Any], batch: str) -> bool:
-        content = {key: value for key, value in item.items() if key != "version"}
-        digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        digest = _digest(item)
         at = self._book.get("item_at", item["code"])
         if at is not None and at["live"] and at["digest"] == digest:
             return False
         version = 1 if at is None else at["version"] + 1
-        self._put(item["code"], version, batch, {**content, "version": version}, digest)
+        self._put(item["code"], version, batch, {**item, "version": version}, digest)
         return True
 
     def _remove(self, code: str, batch: str) -> bool:
@@ -112,7 +121,15 @@ class Items:
         if before is not None:
             self._book.take("feed", before["place"])
         seq = self._next_seq()
-        record = {"seq": seq, "op": "upsert" if item else "remove", "code": code, "version": version, "batch": batch, "effective_from": stamp(), "item": item}
+        record = {
+            "seq": seq,
+            "op": "upsert" if item else "remove",
+            "code": code,
+            "version": version,
+            "batch": batch,
+            "effective_from": stamp(),
+            "item": item,
+        }
         self._book.put("feed", f"{seq:012d}", record)
         self._book.put("item_at", code, {"place": f"{seq:012d}", "version": version, "digest": digest, "live": item is not None})
 
@@ -120,3 +137,9 @@ class Items:
         last = (self._book.get("counter", "items") or {"n": 0})["n"] + 1
         self._book.put("counter", "items", {"n": last})
         return int(last)
+
+
+def _digest(item: dict[str, Any]) -> str:
+    """Of what the item says; the version is ours."""
+    content = {key: value for key, value in item.items() if key != "version"}
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,27 +1,25 @@
 """Fault switches: what goes wrong only when somebody asks for it.
 
-    party        switches
-    wechat, alipay, core   latency_ms, error_rate (0..1), lose_replies, down
-    core_webhook           duplicate (extra deliveries), forge, late_ms, shuffle
+`PARTIES` names every switch with its healthy value; the kind of that value is the kind a switch takes.
 """
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sanic import HTTPResponse, Request
 
 from sandbox.answers import refused
 
-PARTIES = {
+PARTIES: dict[str, dict[str, Any]] = {
     "wechat": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
     "alipay": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
     "core": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
     "core_webhook": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
 }
 
-Handler = Callable[..., Awaitable[HTTPResponse]]
+Handler = Callable[..., Coroutine[Any, Any, HTTPResponse]]
 
 
 class Faults:
@@ -35,16 +33,10 @@ class Faults:
         self.now = {party: dict(switches) for party, switches in PARTIES.items()}
 
     def set(self, wanted: dict[str, Any]) -> list[str]:
-        """A party named gets exactly these switches, the rest of its own off. Returns what was not understood, in Chinese."""
-        wrong = []
-        for party, switches in wanted.items():
-            if party not in PARTIES or not isinstance(switches, dict):
-                wrong.append(f"没有“{party}”这一方，可用：{'、'.join(PARTIES)}")
-                continue
-            wrong += [f"{party} 没有“{name}”这个开关，可用：{'、'.join(PARTIES[party])}" for name in switches if name not in PARTIES[party]]
-            wrong += [f"{party} 的“{name}”不能是 {value!r}" for name, value in switches.items() if not _fits(PARTIES[party].get(name), value)]
+        """A party named gets exactly these switches, the rest of its own off. Everything or nothing; returns all that is wrong, in Chinese."""
+        wrong = [problem for party, switches in wanted.items() for problem in _problems(party, switches)]
         if not wrong:
-            self.now |= {party: {**PARTIES[party], **switches} for party, switches in wanted.items()}
+            self.now.update({party: {**PARTIES[party], **switches} for party, switches in wanted.items()})
         return wrong
 
     def around(self, party: str, handler: Handler) -> Handler:
@@ -59,17 +51,38 @@ class Faults:
             if on["error_rate"] and random.random() < on["error_rate"]:  # noqa: S311 - chance, not a secret
                 return refused(500, "system_error", "对方出错（故障开关）")
             response = await handler(request, **path)
-            if on["lose_replies"] and request.transport is not None:
-                request.transport.abort()
+            abort: Callable[[], None] | None = getattr(request.transport, "abort", None)  # no asyncio class of uvloop's has it
+            if on["lose_replies"] and abort is not None:
+                abort()
             return response
 
         return faulty
 
 
-def _fits(usual: Any, value: Any) -> bool:
-    """Yes or no stays yes or no, a number a number of at least 0; of an unknown switch nothing is said."""
-    if usual is None:
-        return True
-    if isinstance(usual, bool):
+def _problems(party: str, switches: Any) -> list[str]:
+    if party not in PARTIES:
+        return [f"没有“{party}”这一方，可用：{'、'.join(PARTIES)}"]
+    if not isinstance(switches, dict):
+        return [f"{party} 的开关应写成对象"]
+    wrong = []
+    for name, value in switches.items():
+        if name not in PARTIES[party]:
+            wrong.append(f"{party} 没有“{name}”这个开关，可用：{'、'.join(PARTIES[party])}")
+        elif not _fits(PARTIES[party][name], value):
+            wrong.append(f"{party} 的“{name}”应为{_kind(PARTIES[party][name])}")
+    return wrong
+
+
+def _fits(standard: Any, value: Any) -> bool:
+    """A switch is a bool, numbers are not negative, and a share is at most 1."""
+    if isinstance(standard, bool):
         return isinstance(value, bool)
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return False
+    return value <= 1 if isinstance(standard, float) else value <= 600_000
+
+
+def _kind(standard: Any) -> str:
+    if isinstance(standard, bool):
+        return " true 或 false"
+    return " 0 到 1 的数" if isinstance(standard, float) else " 0 到 600000 的数"

@@ -1,6 +1,7 @@
 """The people of the world: fictional names, valid ID numbers and phones; their codes, consents and answers."""
 
 import random
+import re
 import secrets
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +12,8 @@ _FAMILY = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑
 _GIVEN = "伟芳娜秀敏静丽强磊军洋勇艳杰涛明超霞平刚桂英华慧建文玲桦宇晨欣怡佳雨泽浩然子涵思远若兰清"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CODE_LIFE = 300  # seconds
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+_NUMBER = re.compile(r"[0-9]{17}[0-9Xx]")
 
 
 def check_digit(first17: str) -> str:
@@ -65,13 +68,27 @@ def _problems(wanted: dict[str, Any]) -> list[str]:
     for field in ("name", "id_number", "phone"):
         if wanted.get(field) is not None and not isinstance(wanted[field], str):
             wrong.append(f"{field} 应为文字")
-    number = wanted.get("id_number")
-    if isinstance(number, str) and (len(number) != 18 or not number[:17].isdecimal() or check_digit(number[:17]) != number[17].upper()):
-        wrong.append("id_number 应为校验正确的 18 位身份证号")
+    name, number, phone = wanted.get("name"), wanted.get("id_number"), wanted.get("phone")
+    if isinstance(name, str) and not 1 <= len(name.strip()) <= 50:
+        wrong.append("name 应为 1 到 50 个字")
+    if isinstance(number, str) and not _is_id_number(number):
+        wrong.append("id_number 应为校验正确、出生日期真实的 18 位身份证号")
+    if isinstance(phone, str) and not _MOBILE.fullmatch(phone):
+        wrong.append("phone 应为 11 位手机号")
     consents = wanted.get("consents", 1)
     if not isinstance(consents, int) or isinstance(consents, bool) or not 0 <= consents <= 1000:
         wrong.append("consents 应为 0 到 1000 的整数")
     return wrong
+
+
+def _is_id_number(number: str) -> bool:
+    """GB 11643: the check digit, and a day that has been."""
+    if not _NUMBER.fullmatch(number) or check_digit(number[:17]) != number[17].upper():
+        return False
+    try:
+        return date(int(number[6:10]), int(number[10:12]), int(number[12:14])) <= now().date()
+    except ValueError:
+        return False
 
 
 def _free_number(book: Book) -> str:

@@ -17,6 +17,7 @@ from sandbox.wechat_values import FIELDS, error, wrong_value
 TOKEN_LIFE = 7200
 OVERLAP = 300  # seconds the old token lives on
 FORCES_A_DAY, FORCE_GAP = 20, 30
+REMEMBERED = 86400  # seconds an ended token is still told from one that never was
 
 
 class WeChat:
@@ -110,7 +111,9 @@ class WeChat:
         at = self._clock.seconds()
         self._book.put("token", token, {"kind": kind, "until": at + TOKEN_LIFE})
         for key, body in self._book.every("token"):
-            if key != token and body["kind"] == kind and body["until"] > at + OVERLAP:
+            if body["until"] + REMEMBERED < at:
+                self._book.take("token", key)
+            elif key != token and body["kind"] == kind and body["until"] > at + OVERLAP:
                 self._book.put("token", key, {**body, "until": at + OVERLAP})
         self._book.write("wechat", "token.issued", token_kind=kind)
         return token
@@ -166,10 +169,10 @@ class WeChat:
         if template not in self._keys:
             return None
         own = f"{person['openid']}/{template}"
-        left = (self._book.get("consent", own) or {"left": 0})["left"]
+        left: int = (self._book.get("consent", own) or {"left": 0})["left"]
         left = {"accept": left + 1, "ban": 0}.get(result, left)
         self._book.put("consent", own, {"left": left, "last": result})
-        return int(left)
+        return left
 
 
 def _plain(body: dict[str, Any]) -> HTTPResponse:

@@ -8,24 +8,22 @@ from sanic import HTTPResponse, Request
 from sandbox.answers import body_of, json, refused
 from sandbox.book import Book
 from sandbox.clock import WorldClock
-from sandbox.core_identity import Identity, pending_of
+from sandbox.core_events import Events
+from sandbox.core_identity import Identity
 from sandbox.faults import Faults
 from sandbox.people import make_person, shown
 from sandbox.wechat import WeChat
 
 LEDGERS = ("core", "wechat", "alipay", "messages", "webhooks", "sf", "ems", "kuaidi100")
 PEOPLE = ["person", "id_number", "account", "code", "auth_code", "consent", "alipay_consent", "alipay_access", "alipay_refresh"]
-CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "token", "stable", "nonce"]
+CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "nonce"]
 
 
 class World:
-    def __init__(self, book: Book, accounts: dict[str, Any], clock: WorldClock, faults: Faults, wechat: WeChat, identity: Identity) -> None:
+    def __init__(self, book: Book, accounts: dict[str, Any], parts: tuple[WorldClock, Faults, WeChat, Identity, Events]) -> None:
         self._book = book
         self._accounts = accounts
-        self._clock = clock
-        self._faults = faults
-        self._wechat = wechat
-        self._identity = identity
+        self._clock, self._faults, self._wechat, self._identity, self._events = parts
 
     async def accounts(self, request: Request) -> HTTPResponse:
         return json(self._accounts)
@@ -40,7 +38,8 @@ class World:
     async def people(self, request: Request) -> HTTPResponse:
         """GET /world/people: the newest first, with what waits for their answer."""
         newest = sorted((body for _, body in self._book.every("person")), key=lambda body: body.get("made", ""), reverse=True)[:200]
-        return json({"people": [shown(body) | {"pending": len(pending_of(self._book, body["person"]))} for body in newest]})
+        waiting = self._identity.waiting()
+        return json({"people": [shown(body) | {"pending": waiting[body["person"]]} for body in newest]})
 
     async def wechat_code(self, request: Request) -> HTTPResponse:
         """POST /world/wechat/codes {person, kind: login|phone}: what wx.login or the phone button gives the client."""
@@ -106,17 +105,36 @@ class World:
         return json({"entries": self._book.entries(party)})
 
     async def set_clock(self, request: Request) -> HTTPResponse:
-        """POST /world/clock {speed}: 60 makes an hour of a retry ladder pass in a minute."""
-        speed = body_of(request).get("speed")
-        if not isinstance(speed, int | float) or isinstance(speed, bool) or not 0.001 <= speed <= 1_000_000:
-            return refused(422, "bad_request", "speed 应为 0.001 到 1000000 的数")
-        self._clock.run_at(float(speed))
-        return json({"speed": speed})
+        """POST /world/clock {speed?, forward?}: 60 makes an hour of a retry ladder pass in a minute; `forward` seconds age codes and tokens at once."""
+        asked = body_of(request)
+        speed, forward = asked.get("speed", self._clock.speed), asked.get("forward", 0)
+        wrong = [] if _number(speed, 0.001, 1_000_000) else ["speed 应为 0.001 到 1000000 的数"]
+        wrong += [] if _number(forward, 0, 31_536_000) else ["forward 应为 0 到 31536000 的秒数"]
+        if wrong or not asked.keys() & {"speed", "forward"}:
+            return refused(422, "bad_request", "时钟的设置不对", wrong or ["要写 speed 或 forward"])
+        self._clock.speed = float(speed)
+        self._clock.forward(float(forward))
+        return json({"speed": speed, "ahead": self._clock.ahead})
+
+    async def state(self, request: Request) -> HTTPResponse:
+        """GET /world/state: how much of everything there is, and what is switched on."""
+        names = {"people": "person", "challenges": "challenge", "cases": "case", "events": "event", "undelivered": "undelivered", "items": "feed"}
+        counts = {name: self._book.count(kind) for name, kind in names.items()}
+        clock = {"speed": self._clock.speed, "ahead": self._clock.ahead}
+        return json({"counts": counts, "clock": clock, "faults": self._faults.now, "core_webhook": self._events.webhook})
+
+    async def read_clock(self, request: Request) -> HTTPResponse:
+        return json({"speed": self._clock.speed})
 
     async def reset(self, request: Request) -> HTTPResponse:
-        """People, codes, cases, ledgers and faults are gone; accounts, items and counters stay."""
+        """People, codes, cases, ledgers and faults are gone, and nothing is delivered any more; accounts, tokens, items and counters stay."""
+        await self._events.stop()
         with self._book.together():
             self._book.forget(PEOPLE + CASES)
         self._faults.clear()
-        self._clock.run_at(1.0)
+        self._clock.speed = 1.0
         return json({"reset": True})
+
+
+def _number(value: Any, least: float, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
