@@ -25,8 +25,8 @@ NOW = {
 }
 ALLOWED = {
     "submitted": ("accepted", "corrections", "rejected"),
-    "accepted": ("corrections", "approved", "rejected"),
-    "corrections": ("accepted", "rejected"),
+    "accepted": ("corrections", "approved", "rejected", "issued"),  # issued at once: 即办件
+    "corrections": ("accepted", "approved", "rejected"),
     "approved": ("issued",),
 }
 _REQUIRED = {"request_id": str, "item_code": str, "item_version": int, "applicant": dict, "answers": dict, "materials": list, "channel": str}
@@ -92,11 +92,13 @@ class Cases:
         return refused(404, "unknown_case", "没有这个办件") if case is None else json(case)
 
     async def move(self, request: Request, case_no: str) -> HTTPResponse:
-        """World control: the clerk's desk. {to, text?, findings?: [{target?, name?, problem, fix?}]}"""
+        """World control: the clerk's desk. {to, text?, findings?: [{target?, name?, problem, fix?} or a plain sentence]}"""
         case, asked = self._book.get("case", case_no), body_of(request)
         if case is None:
             return refused(404, "unknown_case", "没有这个办件")
         to, findings = asked.get("to"), asked.get("findings") or []
+        if isinstance(findings, list):
+            findings = [{"problem": one} if isinstance(one, str) else one for one in findings]
         wrong = _wrong_findings(findings)
         if not isinstance(to, str) or to not in STATES:
             wrong.append(f"to 应为 {'、'.join(STATES)} 之一")

@@ -375,8 +375,8 @@ async def test_every_move_is_an_event_and_the_feed_is_read_on_from_a_cursor(outs
 
 MOVES = {
     "submitted": {"accepted", "corrections", "rejected"},
-    "accepted": {"corrections", "approved", "rejected"},
-    "corrections": {"accepted", "rejected"},
+    "accepted": {"corrections", "approved", "rejected", "issued"},
+    "corrections": {"accepted", "approved", "rejected"},
     "approved": {"issued"},
     "rejected": set(),
     "issued": set(),
@@ -427,7 +427,6 @@ async def test_findings_are_told_in_the_event(outside: Outside) -> None:
         {"to": ["accepted"]},
         {"to": {}},
         {"to": "corrections", "findings": [{"problem": ""}]},
-        {"to": "corrections", "findings": ["未签名"]},
         {"to": "corrections", "findings": "未签名"},
         {"to": "corrections", "findings": [{"problem": "x", "target": "moon"}]},
         {"to": "corrections", "findings": [{"problem": "x", "name": 5}]},
@@ -443,3 +442,10 @@ async def test_a_move_nobody_understands_is_refused_and_moves_nothing(outside: O
 
 async def test_an_unknown_case_cannot_be_moved(outside: Outside) -> None:
     assert refusal(await outside.move({"case_no": "never"}, "accepted")) == (404, "unknown_case")
+
+
+async def test_a_finding_may_be_a_plain_sentence(outside: Outside) -> None:
+    case = await outside.case()
+    reply = await outside.call("POST", f"/world/core/cases/{case['case_no']}/moves", {"to": "corrections", "findings": ["照片不清晰"]})
+    assert reply.status == 200
+    assert reply.json["timeline"][-1]["findings"] == [{"target": "case", "name": "", "problem": "照片不清晰", "fix": ""}]
