@@ -22,7 +22,7 @@ bench: ## 与同类实现比较（ITEMS=事项文件 QUESTIONS=问题文件）
 	@tools/setup.sh dev bench && exec .venv/bin/python -m bench $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
 
 check: ## 格式、静态检查、类型、内务规则
-	@tools/setup.sh dev
+	@tools/setup.sh dev bench
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy .

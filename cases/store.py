@@ -1,7 +1,7 @@
 """Every query of cases. Answers are sealed; a case's state moves by compare-and-set on the core's version."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -127,19 +127,28 @@ class Cases:
         An event may be the first to tell us the case number: the reply to our submit was lost.
         """
         entry = move.model_dump(mode="python") | {"state": move.state.value}
-        missing = {"_id": request_id, "timeline.version": {"$ne": move.version}}
-        await self._cases.update_one(missing, {"$push": {"timeline": {"$each": [entry], "$sort": {"version": 1}}}}, session=tx)
-        newer = {"_id": request_id, "version": {"$lt": move.version}}
-        await self._cases.update_one(newer, {"$set": {"version": move.version, "state": move.state.value, "moved_at": move.at}}, session=tx)
-        await self._cases.update_one({"_id": request_id, "case_no": None}, {"$set": {"case_no": case_no}}, session=tx)
-        return await self._cases.find_one({"_id": request_id}, {"answers": 0}, session=tx)
+        known = {"$in": [move.version, "$timeline.version"]}
+        longer = {"$sortArray": {"input": {"$concatArrays": ["$timeline", [{"$literal": entry}]]}, "sortBy": {"version": 1}}}
+        newer = {"$gt": [move.version, "$version"]}
+        change = {
+            "timeline": {"$cond": [known, "$timeline", longer]},
+            "state": {"$cond": [newer, move.state.value, "$state"]},
+            "moved_at": {"$cond": [newer, move.at, "$moved_at"]},
+            "version": {"$max": ["$version", move.version]},
+            "case_no": {"$ifNull": ["$case_no", case_no]},
+        }
+        found = await self._cases.find_one_and_update(
+            {"_id": request_id}, [{"$set": change}], projection={"answers": 0}, return_document=AFTER, session=tx
+        )
+        return cast("dict[str, Any] | None", found)
 
     async def first_time(self, tx: Tx, event_id: str, case_no: str) -> None:
         """The inbox of core events. Raises DuplicateKeyError the second time, in the transaction of the effect."""
         await self._events.insert_one({"_id": event_id, "case_no": case_no, "at": now()}, session=tx)
 
-    async def has_event(self, event_id: str) -> bool:
-        return await self._events.find_one({"_id": event_id}, {"_id": 1}) is not None
+    async def known_events(self, event_ids: list[str]) -> set[str]:
+        """Those of them whose effect is written already."""
+        return {row["_id"] async for row in self._events.find({"_id": {"$in": event_ids}}, {"_id": 1})}
 
     # reading
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from content.guides import SHAPE, dated, encoded, unknown_item
-from content.search import Filters, Found, Index
+from content.search import INDEXED, Filters, Found, Index
 from content.store import CatalogueState, Content
 from kit.clock import at_edge
 from kit.errors import Unavailable
@@ -72,7 +72,7 @@ class Catalogue:
         """Read the catalogue's state; rebuild the index beside the old one when the revision moved."""
         state = await self.store.state()
         if self._index is None or self._index.revision != state.revision:
-            items = await self.store.all_items()
+            items = await self.store.searchable(INDEXED)
             self._index = await asyncio.to_thread(Index, items, state.revision)
         self.state = state
 

@@ -15,6 +15,7 @@ MAX_QUERY = 200  # characters; more is cut: the end of a long message holds the 
 _HAN = re.compile(r"[㐀-鿿豈-﫿\U00020000-\U000323af]+")
 _WORD = re.compile(r"[0-9a-z]+")
 _FIELDS = {"name": 4.0, "everyday": 4.0, "catalogue": 1.0, "about": 0.3}
+INDEXED = ("code", "name", "short_name", "everyday_names", "catalogue_name", "department", "region", "audience", "themes", "materials.name")
 _FILTERS = ("theme", "audience", "region", "department")
 
 
@@ -60,7 +61,7 @@ class Index:
         builder.add_integer_field("place", stored=True, indexed=False, fast=True)
         self._schema = builder.build()
         self._index = tantivy.Index(self._schema)
-        writer = self._index.writer(heap_size=32_000_000, num_threads=1)
+        writer = self._index.writer(heap_size=15_000_000, num_threads=1)
         for item in sorted(items, key=lambda one: one["code"]):
             writer.add_document(self._document(item))
         writer.commit()
@@ -71,7 +72,7 @@ class Index:
         place = len(self._listed)
         self._listed.append((item["code"], item["name"], item["department"]["name"]))
         everyday = [*item["everyday_names"], *filter(None, [item["short_name"]])]
-        about = [item["department"]["name"], *item["themes"], *(one["name"] for one in item["materials"] or ())]
+        about = [item["department"]["name"], *item["themes"], *(one["name"] for one in item.get("materials") or ())]
         region = item["region"] or {}
         return tantivy.Document(
             name=" ".join(tokens(item["name"])),

@@ -3,7 +3,7 @@
 Guides are kept as the JSON they are served as: shaping and encoding happen once per change, not once per reader.
 """
 
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from kit.clock import now
-from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo
+from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, UpdateOne, written
 
 INDEXES = {
     "items": [IndexModel([("changed", ASCENDING)])],
@@ -33,6 +33,17 @@ class CatalogueState:
     first_load_done: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record of the feed, read: the item and its guide, or None for both when it was taken down."""
+
+    code: str
+    version: int
+    seq: int
+    item: dict[str, Any] | None
+    guide: bytes | None
+
+
 class Content:
     def __init__(self, mongo: Mongo) -> None:
         self._items = mongo["items"]
@@ -49,37 +60,40 @@ class Content:
     async def item_version(self, code: str, version: int) -> dict[str, Any] | None:
         return await self._versions.find_one({"_id": f"{code}@{version}"})
 
-    async def all_items(self) -> list[dict[str, Any]]:
-        """Every live item, for the search index."""
-        return [row["item"] async for row in self._items.find({"item": {"$ne": None}}, {"item": 1})]
+    async def searchable(self, fields: Sequence[str]) -> list[dict[str, Any]]:
+        """These fields of every live item, for the search index."""
+        wanted = {f"item.{field}": 1 for field in fields}
+        return [row["item"] async for row in self._items.find({"item": {"$ne": None}}, wanted)]
 
     async def guide(self, code: str) -> tuple[int, bytes] | None:
         """(shape it was made in, JSON without its date), or None if unknown or taken down."""
         found = await self._guides.find_one({"_id": code}, {"shape": 1, "body": 1})
         return (found["shape"], found["body"]) if found is not None and found["body"] is not None else None
 
-    async def keep_guide(self, code: str, seq: int, shape: int, body: bytes | None) -> None:
-        """Written before its item, so that a crash between the two is mended by the page's repetition. Never over a newer one."""
-        with suppress(DuplicateKeyError):
-            older = {"_id": code, "$or": [{"seq": {"$lt": seq}}, {"seq": seq, "shape": {"$ne": shape}}]}
-            await self._guides.update_one(older, {"$set": {"seq": seq, "shape": shape, "body": body}}, upsert=True)
+    async def keep_guides(self, changes: Sequence[Change], shape: int) -> None:
+        """Written before their items, so that a crash between the two is mended by the page's repetition. Never over a newer one."""
+        writes = []
+        for one in changes:
+            older = {"_id": one.code, "$or": [{"seq": {"$lt": one.seq}}, {"seq": one.seq, "shape": {"$ne": shape}}]}
+            writes.append(UpdateOne(older, {"$set": {"seq": one.seq, "shape": shape, "body": one.guide}}, upsert=True))
+        await written(self._guides, writes)
 
     async def other_shapes(self, shape: int) -> list[dict[str, Any]]:
         """Items whose guide was made in another shape, by another release."""
         codes = [row["_id"] async for row in self._guides.find({"shape": {"$ne": shape}}, {"_id": 1})]
         return [row async for row in self._items.find({"_id": {"$in": codes}})]
 
-    async def apply(self, code: str, version: int, seq: int, item: dict[str, Any] | None, revision: int) -> bool:
-        """Compare-and-set by feed sequence: an older record never overwrites a newer one. True if something changed."""
-        change = {"$set": {"version": version, "seq": seq, "item": item, "changed": revision, "synced_at": now()}}
-        try:
-            result = await self._items.update_one({"_id": code, "seq": {"$lt": seq}}, change, upsert=True)
-        except DuplicateKeyError:  # the document is there and is as new or newer
-            return False
-        if item is not None:
-            row = {"item": item, "at": now()}
-            await self._versions.update_one({"_id": f"{code}@{version}"}, {"$setOnInsert": row}, upsert=True)
-        return bool(result.modified_count or result.upserted_id is not None)
+    async def apply(self, changes: Sequence[Change], revision: int) -> int:
+        """Compare-and-set by feed sequence: an older record never overwrites a newer one. Returns how many changed something."""
+        items, versions = [], []
+        for one in changes:
+            content = {"version": one.version, "seq": one.seq, "item": one.item, "changed": revision, "synced_at": now()}
+            items.append(UpdateOne({"_id": one.code, "seq": {"$lt": one.seq}}, {"$set": content}, upsert=True))
+            if one.item is not None:
+                row = {"$setOnInsert": {"item": one.item, "at": now()}}
+                versions.append(UpdateOne({"_id": f"{one.code}@{one.version}"}, row, upsert=True))
+        await written(self._versions, versions)
+        return await written(self._items, items)
 
     async def park(self, place: str, code: str, reason: str, record: dict[str, Any]) -> None:
         """A record that cannot be read is kept with its reason; the rest go on."""

@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from content.guides import SHAPE, encoded
-from content.store import Content
+from content.store import Change, Content
 from core.client import Core
 from core.types import Item, ItemRecord
 from kit.clock import now
@@ -34,15 +34,13 @@ async def sync(store: Content, core: Core, *, pages: int = 1000) -> Synced:
         before = await store.state()
         started = now()
         page = await core.items_page(before.cursor)
-        revision = before.revision + 1
-        for raw in page.records:
-            outcome = await _apply(store, raw, revision)
-            applied += outcome == "applied"
-            unchanged += outcome == "unchanged"
-            parked += outcome == "parked"
-        changed = revision if page.records else before.revision
+        changes = [change for raw in page.records if (change := await _read(store, raw)) is not None]
+        await store.keep_guides(changes, SHAPE)
+        fresh = await store.apply(changes, before.revision + 1)
+        applied, unchanged, parked = applied + fresh, unchanged + len(changes) - fresh, parked + len(page.records) - len(changes)
         last = not page.has_more
-        if not await store.advance(before, page.next_cursor, changed, started if last else None):
+        revision = before.revision + (1 if page.records else 0)
+        if not await store.advance(before, page.next_cursor, revision, started if last else None):
             return Synced(applied, unchanged, parked, finished=False)  # another worker is at it
         if last:
             return Synced(applied, unchanged, parked, finished=True)
@@ -52,24 +50,24 @@ async def sync(store: Content, core: Core, *, pages: int = 1000) -> Synced:
 async def reshape(store: Content) -> int:
     """After an upgrade: guides made in another shape are made anew. Returns how many; until then readers get them shaped as they ask."""
     rows = await store.other_shapes(SHAPE)
-    for row in rows:
-        await store.keep_guide(row["_id"], row["seq"], SHAPE, None if row["item"] is None else encoded(row["item"]))
+    await store.keep_guides([_change(row["_id"], row["version"], row["seq"], row["item"]) for row in rows], SHAPE)
     return len(rows)
 
 
-async def _apply(store: Content, raw: dict[str, Any], revision: int) -> str:
-    """ "applied", "unchanged" or, with its reason kept, "parked"."""
+async def _read(store: Content, raw: dict[str, Any]) -> Change | None:
+    """None for a record that cannot be read; it is kept with the reason."""
     try:
         record = ItemRecord.model_validate(raw)
         item = _item(record)
     except (ValidationError, ValueError) as exc:
         await store.park(_place(raw), str(raw.get("code"))[:100], _why(exc), raw)
         log.warning("item parked", extra={"code": str(raw.get("code"))[:64], "seq": str(raw.get("seq"))[:20]})
-        return "parked"
-    content = None if item is None else item.model_dump(mode="json")
-    await store.keep_guide(record.code, record.seq, SHAPE, None if content is None else encoded(content))
-    fresh = await store.apply(record.code, record.version, record.seq, content, revision)
-    return "applied" if fresh else "unchanged"
+        return None
+    return _change(record.code, record.version, record.seq, None if item is None else item.model_dump(mode="json"))
+
+
+def _change(code: str, version: int, seq: int, item: dict[str, Any] | None) -> Change:
+    return Change(code, version, seq, item, None if item is None else encoded(item))
 
 
 def _item(record: ItemRecord) -> Item | None:

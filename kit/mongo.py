@@ -7,12 +7,34 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import ASCENDING, IndexModel, ReadPreference, ReturnDocument
-from pymongo.errors import CollectionInvalid, ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
+from pymongo import ASCENDING, IndexModel, ReadPreference, ReturnDocument, UpdateOne
+from pymongo.errors import (
+    BulkWriteError,
+    CollectionInvalid,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-__all__ = ["AFTER", "ASCENDING", "Collection", "DuplicateKeyError", "IndexModel", "Mongo", "PyMongoError", "Tx", "connect", "is_outage"]
+__all__ = [
+    "AFTER",
+    "ASCENDING",
+    "Collection",
+    "DuplicateKeyError",
+    "IndexModel",
+    "Mongo",
+    "PyMongoError",
+    "Tx",
+    "UpdateOne",
+    "connect",
+    "is_outage",
+    "written",
+]
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
@@ -20,6 +42,7 @@ Tx = AsyncIOMotorClientSession
 T = TypeVar("T")
 AFTER = ReturnDocument.AFTER
 
+_DUPLICATE = 11000  # server error code
 _WRITES = WriteConcern(w="majority", j=True, wtimeout=5000)
 
 
@@ -80,6 +103,19 @@ def connect(url: str, database: str, *, pool: int = 64) -> Mongo:
     )
     options: dict[str, Any] = {"write_concern": _WRITES, "read_concern": ReadConcern("majority"), "read_preference": ReadPreference.PRIMARY}
     return Mongo(client, client.get_database(database, **options))
+
+
+async def written(collection: Collection, writes: Sequence[UpdateOne]) -> int:
+    """Many upserts at once, in any order. One that finds a newer document and so may not insert its own is no error: it changed nothing."""
+    if not writes:
+        return 0
+    try:
+        result: Any = (await collection.bulk_write(list(writes), ordered=False)).bulk_api_result
+    except BulkWriteError as exc:
+        result = exc.details or {}
+        if any(error["code"] != _DUPLICATE for error in result["writeErrors"]) or result.get("writeConcernErrors"):
+            raise
+    return int(result["nModified"]) + int(result["nUpserted"])
 
 
 def is_outage(error: PyMongoError) -> bool:

@@ -21,10 +21,10 @@ async def case_moved(deps: Deps, event: CoreEvent) -> Outcome:
     """From the webhook and from the pull feed alike."""
 
     async def all_of_it(tx: Tx) -> Outcome:
+        await deps.cases.first_time(tx, event.event_id, event.case_no)
         case = await deps.cases.apply_move(tx, event.request_id, event.case_no, event.move)
         if case is None:
             return "not_ours"  # filed at a window or through another channel
-        await deps.cases.first_time(tx, event.event_id, event.case_no)
         content = {
             "kind": template_key(event.move.state),
             "template_key": template_key(event.move.state),
@@ -37,8 +37,6 @@ async def case_moved(deps: Deps, event: CoreEvent) -> Outcome:
             await deps.outbox.put(tx, push.KIND, f"push:{own}:{channel}", {"message_id": own, "channel": channel})
         return "applied"
 
-    if await deps.cases.has_event(event.event_id):
-        return "repeated"
     try:
         return await deps.mongo.transaction(all_of_it)
     except DuplicateKeyError:
@@ -51,7 +49,10 @@ async def take_feed(deps: Deps, pages: int = 20) -> int:
     for _ in range(pages):
         cursor = await deps.cases.feed_cursor()
         page = await deps.core.events_page(cursor)
+        known = await deps.cases.known_events([str(raw.get("event_id")) for raw in page.events])
         for raw in page.events:
+            if raw.get("event_id") in known:
+                continue
             try:
                 event = CoreEvent.model_validate(raw)
             except ValidationError as exc:

@@ -124,10 +124,8 @@ async def _not_sent(pushing: Pushing, sending: _Sending) -> None:
 
 
 async def _close(pushing: Pushing, row: Row, own: str, channel: str, before: str, outcome: str, reason: str | None) -> None:
-    async def both(tx: Tx) -> None:
-        await pushing.store.move(tx, own, channel, before, outcome, reason)
-        await pushing.outbox.done(row.key, tx)
-
-    await pushing.mongo.transaction(both)
+    """The outcome first, then the row: dying between the two, whoever gets the row again finds the outcome and only ends it."""
+    await pushing.store.move(None, own, channel, before, outcome, reason)
+    await pushing.outbox.done(row.key)
     if outcome == "unknown":
         log.warning("push outcome unknown", extra={"message": own, "channel": channel, "reason": reason})

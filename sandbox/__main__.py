@@ -24,9 +24,10 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         listening = socket.create_server((asked.host, asked.port), reuse_port=False)
-    except OSError as exc:
-        if exc.errno != errno.EADDRINUSE:
-            raise
+    except (OSError, OverflowError) as exc:
+        if not isinstance(exc, OSError) or exc.errno != errno.EADDRINUSE:
+            print(f"不能在 {asked.host}:{asked.port} 上监听：{exc} / Cannot listen there.", file=sys.stderr)
+            return 2
         print(f"端口 {asked.port} 已被占用，请用 --port 换一个。 / Port {asked.port} is in use, choose another with --port.", file=sys.stderr)
         return 2
     try:

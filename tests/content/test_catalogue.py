@@ -9,7 +9,7 @@ from content import store as store_module
 from content.catalogue import Catalogue
 from content.guides import SHAPE, guide
 from content.search import Filters, Index, tokens
-from content.store import Content
+from content.store import Change, Content
 from content.sync import reshape, sync
 from core.types import Item, ItemRecord, RawItemPage
 from kit.errors import Invalid, NotFound, NotReached, Unavailable
@@ -65,18 +65,28 @@ async def test_a_sync_cut_off_half_way_goes_on_where_it_stopped_and_repeats_noth
     assert (done.applied, done.finished) == (1, True)
     again = await sync(store, feed)  # type: ignore[arg-type]
     assert (again.applied, again.unchanged) == (0, 0)
-    assert len(await store.all_items()) == 5 and (await store.state()).as_of is not None
+    assert len(await store.searchable(["code"])) == 5 and (await store.state()).as_of is not None
+
+
+def make_change(seq: int, version: int, body: bytes) -> Change:
+    return Change("I1", version, seq, make_item(version=version), body)
 
 
 async def test_an_older_record_never_overwrites_a_newer_one(store: Content) -> None:
-    assert await store.apply("I1", 2, 20, make_item(version=2), 1)
-    assert not await store.apply("I1", 1, 10, make_item(version=1), 2)
-    assert not await store.apply("I1", 2, 20, make_item(version=2), 2)
+    new, old = make_change(20, 2, b"{new}"), make_change(10, 1, b"{old}")
+    for change, applied in ((new, 1), (old, 0), (new, 0)):
+        await store.keep_guides([change], SHAPE)
+        assert await store.apply([change], 1) == applied
     row = await store.item("I1")
     assert row is not None and row["version"] == 2
-    await store.keep_guide("I1", 20, SHAPE, b"{new}")
-    await store.keep_guide("I1", 10, SHAPE, b"{old}")
     assert await store.guide("I1") == (SHAPE, b"{new}")
+
+
+async def test_of_one_page_the_stale_records_are_passed_over_and_the_fresh_ones_applied(store: Content) -> None:
+    await store.apply([make_change(20, 2, b"{}")], 1)
+    other = Change("I2", 1, 21, make_item("I2"), b"{}")
+    assert await store.apply([make_change(10, 1, b"{}"), other], 2) == 1
+    assert await store.item("I2") is not None
 
 
 async def test_a_bad_record_is_parked_with_its_reason_and_the_rest_go_on(store: Content, mongo: Mongo) -> None:
@@ -108,7 +118,7 @@ async def test_two_workers_at_one_feed_apply_everything_once(store: Content) -> 
 
 async def test_guides_of_another_release_are_made_anew_and_served_right_meanwhile(store: Content) -> None:
     await sync(store, Feed(record(1, make_item("I1"))))  # type: ignore[arg-type]
-    await store.keep_guide("I1", 1, SHAPE + 1, b'{"from": "another release"}')
+    await store.keep_guides([make_change(1, 1, b'{"from": "another release"}')], SHAPE + 1)
     catalogue = Catalogue(store, keep=0)
     assert orjson.loads(await catalogue.guide("I1"))["name"] == "事项I1"
     assert await reshape(store) == 1

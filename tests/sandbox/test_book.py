@@ -213,6 +213,13 @@ def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert "已被占用" in ended.stderr and "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("where", [("--port", "80000"), ("--port", "0", "--host", "999.0.0.1")])
+def test_an_address_nobody_can_listen_on_is_said_in_a_sentence(tmp_path: Path, where: tuple[str, ...]) -> None:
+    ended = sandbox(*where, "--data", str(tmp_path))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "监听" in ended.stderr and "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("line", ["no json", '{"TASK_CODE": "A1"}', "[]", "5", '{"name": "no code"}', '{"code": 5, "name": "x"}'])
 def test_items_that_cannot_be_read_are_named_by_their_line(tmp_path: Path, line: str) -> None:
     file = tmp_path / "items.jsonl"
