@@ -4,12 +4,13 @@ A route module declares its routes on a `Routes` list; `mount` puts them on the 
 """
 
 import hmac
+import itertools
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
@@ -20,7 +21,7 @@ from kit import log as kit_log
 from kit import metrics
 from kit.errors import AppError, FieldError, Invalid, TooMany, Unauthorized, Unavailable
 from kit.idempotency import Answer
-from kit.ids import new_id
+from kit.ids import new_nonce
 from kit.mongo import PyMongoError, is_outage
 from miniapp_api.limiter import Limiter
 from miniapp_api.problems import from_pydantic, problem
@@ -32,10 +33,11 @@ log = logging.getLogger("zhangban.request")
 Who = Literal["anyone", "resident", "core", "operator"]
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
 _KEY = re.compile(r"^[!-~]{8,128}$")
+_PROCESS, _NUMBER = new_nonce()[:16], itertools.count()  # a request id must be unique, not secret
 SLOW = 0.3  # seconds; slower successes are logged, the rest only counted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """What a handler gets: the request's parts, already checked."""
 
@@ -56,14 +58,13 @@ class Call:
 Handler = Callable[..., Awaitable["BaseModel | Raw"]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Raw:
     """Bytes that are the answer already."""
 
     body: bytes
     content_type: str = "application/json"
     status: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Route:
     status: int
     idempotent: bool
     hidden: bool
+    no_query: BaseModel | None  # what an empty query string means
 
     @property
     def name(self) -> str:
@@ -105,7 +107,8 @@ class Routes(list[Route]):
         """`summary` in Chinese for the docs; `hidden` leaves it out of them."""
 
         def register(handler: Handler) -> Handler:
-            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden))
+            no_query = None if query is None else query()
+            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden, no_query))
             return handler
 
         return register
@@ -121,6 +124,7 @@ def mount(app: Sanic[Any, Any], routes: list[Route], deps: Deps) -> None:
 def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
     """The one wrapper: count, refuse or answer, and never let a stack trace out."""
     took = metrics.seconds.labels(route.name)
+    counted: dict[int, Any] = {}  # looking labels up costs more than counting
 
     async def entry(request: Request, **path: str) -> HTTPResponse:
         started = time.perf_counter()
@@ -140,9 +144,12 @@ def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, HTTPRe
         response.headers["X-Request-Id"] = request_id
         spent = time.perf_counter() - started
         took.observe(spent)
-        metrics.requests.labels(route.name, response.status).inc()
-        if response.status >= 400 or spent > SLOW or request.method != "GET":
-            log.info("request", extra={"route": route.name, "status": response.status, "ms": round(spent * 1000, 1)})
+        status = response.status
+        if (counter := counted.get(status)) is None:
+            counter = counted[status] = metrics.requests.labels(route.name, status)
+        counter.inc()
+        if status >= 400 or spent > SLOW or request.method != "GET":
+            log.info("request", extra={"route": route.name, "status": status, "ms": round(spent * 1000, 1)})
         return response
 
     return entry
@@ -150,7 +157,7 @@ def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, HTTPRe
 
 async def _answer(route: Route, deps: Deps, request: Request, path: dict[str, str]) -> HTTPResponse:
     caller = await _caller(route, deps, request)
-    query = _parse(route.query, dict(request.query_args), "query") if route.query is not None else None
+    query = route.no_query if not request.query_string else _query(route.query, request)
     body = _parse_body(route.body, request.body) if route.body is not None else None
     call = Call(request, deps, caller, body, query)
     if route.idempotent:
@@ -183,10 +190,10 @@ async def _caller(route: Route, deps: Deps, request: Request) -> Caller | None:
     if route.who == "operator":
         _operator(deps, request)
     if route.who == "anyone":
-        _slow_down(deps.limiter, _address(request))
+        _slow_down(deps.limiter, _address(request, deps.settings.proxies))
     if route.who != "resident":
         return None
-    _slow_down(deps.crowd_limiter, _address(request))
+    _slow_down(deps.crowd_limiter, _address(request, deps.settings.proxies))
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("session_missing", "请先登录")
@@ -210,9 +217,9 @@ def _operator(deps: Deps, request: Request) -> None:
         raise Unauthorized("operator_token_missing", "需要运维令牌")
 
 
-def _parse(shape: type[BaseModel], data: dict[str, Any], where: str) -> BaseModel:
+def _query(shape: type[BaseModel] | None, request: Request) -> BaseModel | None:
     try:
-        return shape.model_validate(data)
+        return None if shape is None else shape.model_validate(dict(request.query_args))
     except ValidationError as exc:
         raise from_pydantic(exc) from exc
 
@@ -230,7 +237,7 @@ def _parse_body(shape: Any, raw: bytes) -> Any:
 
 def _response(route: Route, answer: BaseModel | Raw) -> HTTPResponse:
     if isinstance(answer, Raw):
-        return HTTPResponse(answer.body, answer.status or route.status, dict(answer.headers), answer.content_type)
+        return HTTPResponse(answer.body, answer.status or route.status, None, answer.content_type)
     status = getattr(answer, "http_status", None) or route.status
     return HTTPResponse(answer.model_dump_json(exclude={"http_status"}), status, content_type="application/json")
 
@@ -238,13 +245,14 @@ def _response(route: Route, answer: BaseModel | Raw) -> HTTPResponse:
 def take_request_id(request: Request) -> str:
     """The client's own if it is well-formed, else a new one; every log line of this request carries it."""
     given = request.headers.get("x-request-id", "")
-    chosen = given if _REQUEST_ID.match(given) else new_id("req")
+    chosen = given if _REQUEST_ID.match(given) else f"req_{_PROCESS}{next(_NUMBER):08x}"
     kit_log.request_id.set(chosen)
     return chosen
 
 
-def _address(request: Request) -> str:
-    return request.remote_addr or request.ip
+def _address(request: Request, proxies: int) -> str:
+    """Behind proxies the address they vouch for (ZHANGBAN_PROXIES); reading their headers costs, so only then."""
+    return (proxies and request.remote_addr) or request.ip
 
 
 def _away() -> Unavailable:
