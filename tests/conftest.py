@@ -4,12 +4,15 @@ import base64
 import os
 from collections.abc import AsyncIterator, Iterator
 
+import aiohttp
 import pytest
 
 from kit.crypto import Keyring
 from kit.embedded import Mongod, Redis
 from kit.ids import new_id
 from kit.mongo import Mongo, connect
+from miniapp_api.stack import Stack
+from tests.api.house import House
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +49,12 @@ def keys() -> Keyring:
 
 def random_key() -> str:
     return base64.b64encode(os.urandom(32)).decode()
+
+
+@pytest.fixture
+async def house(stack: Stack) -> AsyncIterator[House]:
+    """A client for the folder's own `stack`; every fault switch is off again afterwards."""
+    async with aiohttp.ClientSession() as http:
+        own = House(stack, http)
+        yield own
+        await own.faults(wechat={}, alipay={}, core={}, core_webhook={})

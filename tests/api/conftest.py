@@ -1,12 +1,10 @@
 """One whole stack for the API tests; each test brings its own people."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
-import aiohttp
 import pytest
 
 from miniapp_api.stack import Stack
-from tests.api.house import House
 
 
 @pytest.fixture(scope="session")
@@ -16,11 +14,3 @@ def stack(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, redis_url: s
     own.start()
     yield own
     own.stop()
-
-
-@pytest.fixture
-async def house(stack: Stack) -> AsyncIterator[House]:
-    async with aiohttp.ClientSession() as http:
-        own = House(stack, http)
-        yield own
-        await own.faults(wechat={}, alipay={}, core={}, core_webhook={})
