@@ -90,3 +90,23 @@ async def test_a_kill_in_the_middle_of_core_events_tells_everybody_once(house: H
         assert [row["case_no"] for row in inbox] == [case_no]
         pushed = [one for one in await house.ledger("messages") if one["person"] == resident.person["person"]]
         assert (len(pushed), outcome) in ((1, "sent"), (1, "unknown"), (0, "unknown"))
+
+
+async def test_without_redis_nobody_is_logged_out_and_everything_goes_on(house: House) -> None:
+    assert house.stack.redis is not None
+    resident = await make_resident(house)
+    await resident.consent()
+    await asyncio.to_thread(house.stack.redis.kill)
+    try:
+        assert (await resident.api("GET", "/v1/me")).json["real_name"] is True
+        case_no = await resident.case()
+        await house.move(case_no, "accepted")
+
+        async def pushed() -> bool:
+            return any(one["outcome"] == "sent" for row in await resident.inbox() for one in row["channels"])
+
+        await until(pushed)
+        assert (await make_resident(house)).token
+    finally:
+        await asyncio.to_thread(house.stack.redis.restart)
+    assert len(await resident.inbox()) == 1
