@@ -41,14 +41,6 @@ class Row:
     attempt: int
 
 
-class Postponed(Exception):
-    """Raised by a handler that wants to be called again in `seconds`, without counting as a failure."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"again in {seconds} s")
-        self.seconds = seconds
-
-
 Handler = Callable[[Row], Awaitable[None]]
 
 
@@ -89,10 +81,6 @@ class Outbox:
             return
         gap = _GAPS[min(row.attempt - 1, len(_GAPS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
         await self._again(row.key, gap, {"last_error": error})
-
-    async def postpone(self, row: Row, seconds: float) -> None:
-        await self._rows.update_one({"_id": row.key}, {"$inc": {"attempts": -1}})
-        await self._again(row.key, seconds, {})
 
     async def _again(self, key: str, seconds: float, more: dict[str, Any]) -> None:
         due = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": int(seconds * 1000)}}
@@ -189,8 +177,6 @@ class Worker:
             if handler is None:
                 raise Outside("outbox", f"no_handler_for_{row.kind}")
             await handler(row)
-        except Postponed as later:
-            await self._settle(self._outbox.postpone(row, later.seconds))
         except Outside as exc:
             log.warning("job put off", extra={"key": row.key, "kind": row.kind, "attempt": row.attempt, "error": str(exc)})
             await self._settle(self._outbox.give_back(row, str(exc)))

@@ -8,7 +8,7 @@ import pytest
 from kit import outbox as module
 from kit.errors import NotReached
 from kit.mongo import Mongo, Tx
-from kit.outbox import MAX_ATTEMPTS, Outbox, Postponed, Row, Worker
+from kit.outbox import MAX_ATTEMPTS, Outbox, Row, Worker
 
 
 @pytest.fixture
@@ -84,25 +84,20 @@ async def test_a_failing_row_waits_longer_and_longer_and_is_parked_at_last(mongo
     assert await box.take() is not None
 
 
-async def test_the_worker_goes_on_when_handlers_fail_postpone_or_are_missing(mongo: Mongo, box: Outbox) -> None:
-    calls: list[str] = []
-
+async def test_the_worker_goes_on_when_handlers_fail_or_are_missing(mongo: Mongo, box: Outbox) -> None:
     async def act(row: Row) -> None:
-        calls.append(row.key)
         if row.key == "refused":
             raise NotReached("core", "down")
         if row.key == "bug":
             raise ZeroDivisionError
-        if row.key == "later" and row.attempt == 1 and calls.count("later") == 1:
-            raise Postponed(0.0)
         await box.done(row.key)
 
-    for key in ("refused", "bug", "later", "good"):
+    for key in ("refused", "bug", "good"):
         await put(mongo, box, key)
     await put(mongo, box, "strange", kind="nobody-knows")
     task = asyncio.create_task((worker := Worker(box, {"act": act}, poll=0.05)).run())
     async with asyncio.timeout(10):
-        while (await state(mongo, "later"))["state"] != "done" or (await state(mongo, "good"))["state"] != "done":
+        while (await state(mongo, "good"))["state"] != "done":
             await asyncio.sleep(0.02)
         while not (await state(mongo, "strange")).get("last_error"):
             await asyncio.sleep(0.02)
@@ -111,7 +106,6 @@ async def test_the_worker_goes_on_when_handlers_fail_postpone_or_are_missing(mon
     assert (await state(mongo, "refused"))["last_error"] == "core: down"
     assert (await state(mongo, "bug"))["last_error"] == "ZeroDivisionError"
     assert (await state(mongo, "strange"))["last_error"] == "outbox: no_handler_for_nobody-knows"
-    assert (await state(mongo, "later"))["attempts"] == 1
 
 
 async def test_a_new_row_wakes_the_worker_long_before_its_poll(mongo: Mongo, box: Outbox) -> None:
