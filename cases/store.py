@@ -1,5 +1,6 @@
 """Every query of cases. Answers are sealed; a case's state moves by compare-and-set on the core's version."""
 
+import hashlib
 from datetime import datetime
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ INDEXES = {
         IndexModel([("person_id", ASCENDING), ("created_at", ASCENDING)]),
     ],
     "core_events": [],
+    "core_events_parked": [],
     "feeds": [],
 }
 
@@ -27,6 +29,7 @@ class Cases:
         self._drafts = mongo["drafts"]
         self._cases = mongo["cases"]
         self._events = mongo["core_events"]
+        self._parked = mongo["core_events_parked"]
         self._feeds = mongo["feeds"]
         self._keys = keys
 
@@ -149,6 +152,13 @@ class Cases:
     async def known_events(self, event_ids: list[str]) -> set[str]:
         """Those of them whose effect is written already."""
         return {row["_id"] async for row in self._events.find({"_id": {"$in": event_ids}}, {"_id": 1})}
+
+    async def park_event(self, raw: dict[str, Any], reason: str) -> None:
+        """An event we cannot read is kept, once, sealed: it may name a person."""
+        body = orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
+        own = hashlib.sha256(body).hexdigest()
+        row = {"event": self._keys.seal(body.decode(), f"core_events_parked/{own}"), "reason": reason, "at": now()}
+        await self._parked.update_one({"_id": own}, {"$setOnInsert": row}, upsert=True)
 
     # reading
 

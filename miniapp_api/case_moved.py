@@ -56,7 +56,8 @@ async def take_feed(deps: Deps, pages: int = 20) -> int:
             try:
                 event = CoreEvent.model_validate(raw)
             except ValidationError as exc:
-                log.error("core event unreadable", extra={"problems": len(exc.errors()), "event_id": str(raw.get("event_id"))[:64]})
+                log.error("core event parked", extra={"problems": len(exc.errors()), "event_id": str(raw.get("event_id"))[:64]})
+                await deps.cases.park_event(raw, "; ".join(".".join(str(part) for part in one["loc"]) for one in exc.errors())[:500])
                 continue
             new += await case_moved(deps, event) == "applied"
         if page.next_cursor != cursor:
