@@ -31,6 +31,7 @@ def worker(deps: Deps) -> Worker:
 
 async def run(deps: Deps) -> None:
     """Until SIGTERM or SIGINT; then what is running is finished."""
+    await reshape(deps.content)  # once: two releases side by side must not undo each other's work again and again
     outbox = worker(deps)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,7 +49,6 @@ async def run(deps: Deps) -> None:
 
 
 async def sync_items(deps: Deps) -> None:
-    await reshape(deps.content)
     done = await sync(deps.content, deps.core)
     if done.applied or done.parked:
         log.info("catalogue synced", extra={"applied": done.applied, "parked": done.parked, "finished": done.finished})
