@@ -138,7 +138,7 @@ class Cases:
             "state": {"$cond": [newer, move.state.value, "$state"]},
             "moved_at": {"$cond": [newer, move.at, "$moved_at"]},
             "version": {"$max": ["$version", move.version]},
-            "case_no": {"$ifNull": ["$case_no", case_no]},
+            "case_no": {"$ifNull": ["$case_no", {"$literal": case_no}]},
         }
         found = await self._cases.find_one_and_update(
             {"_id": request_id}, [{"$set": change}], projection={"answers": 0}, return_document=AFTER, session=tx

@@ -80,7 +80,7 @@ class Outbox:
             log.error("parked", extra={"key": row.key, "kind": row.kind, "error": error})
             return
         gap = _GAPS[min(row.attempt - 1, len(_GAPS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
-        await self._again(row.key, gap, {"last_error": error})
+        await self._again(row.key, gap, {"last_error": {"$literal": error}})
 
     async def _again(self, key: str, seconds: float, more: dict[str, Any]) -> None:
         due = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": int(seconds * 1000)}}
