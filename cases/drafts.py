@@ -9,7 +9,6 @@ from cases.store import Cases
 from kit.errors import Conflict, FieldError, Invalid, NotFound, VersionConflict
 
 MAX_ANSWERS = 200
-HAND_IN = ("window", "courier", "online")
 
 _SENTENCES = {
     "type": "填写的内容类型不对",

@@ -6,8 +6,6 @@ from kit.errors import Invalid
 from notify.messages import TEMPLATES
 from notify.store import Messages
 
-RESULTS = ("accept", "reject", "ban", "filter", "acceptWithAudio")
-
 
 async def to_ask(store: Messages, resident_id: str, channel: str, template_ids: dict[str, str]) -> list[dict[str, Any]]:
     """[{template_key, template_id, channel, title, remaining, last_result, ask}] for the caller's channel."""
