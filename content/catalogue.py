@@ -6,10 +6,9 @@ import time
 from typing import Any
 
 from content.guides import SHAPE, dated, encoded, unknown_item
-from content.search import INDEXED, Filters, Found, Index
+from content.finder import Finder
 from content.store import CatalogueState, Content
 from kit.clock import at_edge
-from kit.errors import Unavailable
 from kit.mongo import PyMongoError
 
 log = logging.getLogger(__name__)
@@ -21,15 +20,16 @@ MAX_KEPT = 2000
 class Catalogue:
     """Built once per process; `watch` keeps it fresh until cancelled."""
 
-    def __init__(self, store: Content, *, keep: float = KEEP) -> None:
+    def __init__(self, store: Content, finder: Finder, *, keep: float = KEEP) -> None:
         self.store = store
+        self.finder = finder
         self._keep = keep
         self._kept: dict[tuple[str, str | None], tuple[float, bytes]] = {}
-        self._index: Index | None = None
         self.state = CatalogueState("", 0, None, False)
 
     async def guide(self, code: str, situation: str | None = None) -> bytes:
         """The guide as JSON. Raises NotFound, Invalid."""
+        self.finder.seen(code)
         key = (code, situation)
         kept = self._kept.get(key)
         started = time.monotonic()
@@ -58,12 +58,6 @@ class Catalogue:
             raise unknown_item()
         return {**row["item"], "as_of": self.as_of}
 
-    def find(self, query: str, filters: Filters, offset: int, limit: int) -> tuple[list[Found], int]:
-        """One page and the total. Raises Unavailable until the first index stands."""
-        if self._index is None:
-            raise Unavailable("catalogue_loading", "事项目录正在载入，请稍候再试", retry_after=2)
-        return self._index.find(query, filters, offset, limit)
-
     @property
     def as_of(self) -> str | None:
         return at_edge(self.state.as_of) if self.state.as_of else None
@@ -71,10 +65,8 @@ class Catalogue:
     async def refresh(self) -> None:
         """Read the catalogue's state; rebuild the index beside the old one when the revision moved."""
         state = await self.store.state()
-        if self._index is None or self._index.revision != state.revision:
-            items = await self.store.searchable(INDEXED)
-            self._index = await asyncio.to_thread(Index, items, state.revision)
         self.state = state
+        await self.finder.refresh(state.revision)
 
     async def watch(self, every: float = 1.0) -> None:
         """Edge of a job: the old copy goes on serving, dated, while the store is away."""

@@ -1,120 +1,227 @@
-"""Search over the catalogue: a tantivy index in memory, built from the store and swapped in whole when the catalogue changes.
+"""Search over the catalogue: tantivy finds candidates, their names decide the order. Built from the store and swapped in whole when it changes.
 
-Han text is indexed as single characters and character pairs (measured ahead of word segmentation alone on residents' questions).
+Items that say the same about themselves (one item in many districts) are one family: indexed once, and shown for the region asked.
 """
 
-import re
-import unicodedata
-from collections.abc import Iterable
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tantivy
 
-MAX_QUERY = 200  # characters; more is cut: the end of a long message holds the question
-_HAN = re.compile(r"[㐀-鿿豈-﫿\U00020000-\U000323af]+")
-_WORD = re.compile(r"[0-9a-z]+")
-_FIELDS = {"name": 4.0, "everyday": 4.0, "catalogue": 1.0, "about": 0.3}
-INDEXED = ("code", "name", "short_name", "everyday_names", "catalogue_name", "department", "region", "audience", "themes", "materials.name")
-_FILTERS = ("theme", "audience", "region", "department")
+from content.asked import Asked, Lexicon, Listener, terms
+from content.coverage import Coverage
+from content.everyday import EverydayNames
+from content.listing import Entry, Filters, Listing
+from content.text import HAN, Segmenter, folded, pairs, simple
+
+INDEXED = (
+    "code", "name", "short_name", "everyday_names", "catalogue_name", "department", "region", "audience", "themes", "conditions", "materials.name",
+    "online", "visits", "places", "promised_limit", "handling_kind",
+)  # fmt: skip
+_FIELDS = {"name": 1.0, "everyday": 0.6, "catalogue": 0.25, "about": 0.12}
+_WIDE, _NARROW = 48, 20  # terms of a question looked up in names, and in the rest: the rarest and heaviest
+_CANDIDATES = 120
+_CONDITIONS = 600  # characters of the conditions that are indexed
+_ALIAS, _NAME = 0.6, 1.0  # an everyday name counts less than the name; how much the names decide
+_ACT_ASKED, _OTHER_ACT = 1.2, 0.85
+_RELEVANT = 0.2  # of the best score; the rest is noise
+_PER_FAMILY = 3  # members shown of one family when no region is asked
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One hit, enough for a list entry. `score` only when there was a query."""
+    """One hit, enough for a list entry. `score` only when there was a query; `marks`: stretches of the name that were asked for."""
 
     code: str
     name: str
     department: str
     score: float | None
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    theme: str | None = None
-    audience: str | None = None
-    region: str | None = None
-    department: str | None = None
+class Answer:
+    """`sure` false: nothing here is what was asked, only the nearest. `mended`: the question as understood, when it was mistyped."""
+
+    hits: tuple[Found, ...]
+    total: int
+    sure: bool = True
+    mended: str | None = None
+    places: tuple[int, ...] = ()  # of everything found, for facets
 
 
-def tokens(text: str) -> list[str]:
-    """Characters and pairs of Han runs, whole Latin words and numbers; width and case folded."""
-    folded = unicodedata.normalize("NFKC", text).lower()
-    found = _WORD.findall(folded)
-    for run in _HAN.findall(folded):
-        found.extend(run)
-        found.extend(run[i : i + 2] for i in range(len(run) - 1))
-    return found
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """`names`: the folded name, then everyday names. `members`: places in the listing, by code."""
+
+    names: tuple[str, ...]
+    members: tuple[int, ...]
 
 
 class Index:
-    """Immutable once built; a new catalogue revision gets a new one."""
+    """Immutable once built; a new catalogue revision gets a new one. `views` tips the balance between equals."""
 
-    def __init__(self, items: Iterable[dict[str, Any]], revision: int) -> None:
+    def __init__(self, items: Iterable[dict[str, Any]], revision: int, names: EverydayNames, views: Mapping[str, int] | None = None) -> None:
         self.revision = revision
-        self._listed: list[tuple[str, str, str]] = []
-        builder = tantivy.SchemaBuilder()
-        for field in _FIELDS:
-            builder.add_text_field(field, tokenizer_name="whitespace")
-        for field in _FILTERS:
-            builder.add_text_field(field, tokenizer_name="raw")
-        builder.add_integer_field("place", stored=True, indexed=False, fast=True)
-        self._schema = builder.build()
+        kept = sorted(items, key=lambda one: one["code"])
+        self.listing = Listing(kept)
+        self._views = views or {}
+        grouped: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place, item in enumerate(kept):
+            grouped[_identity(item)].append(place)
+        texts = {place[0]: _names(kept[place[0]]) for place in grouped.values()}
+        segmenter = Segmenter(_own_words(texts.values(), names))
+        self._families = [_Family(texts[members[0]], tuple(members)) for members in grouped.values()]
+        self._counts: Counter[str] = Counter()
+        lexicon = Lexicon()
+        self._schema = _schema()
         self._index = tantivy.Index(self._schema)
-        writer = self._index.writer(heap_size=15_000_000, num_threads=1)
-        for item in sorted(items, key=lambda one: one["code"]):
-            writer.add_document(self._document(item))
+        writer = self._index.writer(heap_size=50_000_000, num_threads=1)
+        for number, family in enumerate(self._families):
+            fields = _fields(kept[family.members[0]], family.names, segmenter)
+            self._counts.update({term for field in ("name", "everyday", "catalogue") for term in fields[field]})
+            for name in family.names:
+                lexicon.learn(segmenter.words(name))
+            values = self.listing.values(family.members)
+            writer.add_document(tantivy.Document(family=number, **{field: " ".join(said) for field, said in fields.items()}, **values))
         writer.commit()
+        writer.wait_merging_threads()
         self._index.reload()
         self._searcher = self._index.searcher()
+        for phrase in names.phrases:
+            lexicon.learn(phrase.words)
+        lexicon.close()
+        segmenter.done()
+        self.lexicon = lexicon
+        self.listener = Listener(segmenter, lexicon, names, (term for term in self._counts if len(term) == 2))
+        self._coverage = Coverage(self._rarity)
+        self._acts: dict[str, frozenset[str]] = {}
 
-    def _document(self, item: dict[str, Any]) -> Any:
-        place = len(self._listed)
-        self._listed.append((item["code"], item["name"], item["department"]["name"]))
-        everyday = [*item["everyday_names"], *filter(None, [item["short_name"]])]
-        about = [item["department"]["name"], *item["themes"], *(one["name"] for one in item.get("materials") or ())]
-        region = item["region"] or {}
-        return tantivy.Document(
-            name=" ".join(tokens(item["name"])),
-            everyday=" ".join(tokens(" ".join(everyday))),
-            catalogue=" ".join(tokens(item["catalogue_name"] or "")),
-            about=" ".join(tokens(" ".join(about))),
-            theme=list(item["themes"]),
-            audience=list(item["audience"]),
-            region=[region["code"]] if region else [],
-            department=[item["department"]["name"]],
-            place=place,
-        )
+    def find(self, query: str, filters: Filters, offset: int, limit: int) -> Answer:
+        """A page of hits. Without words in the query: every item the filters leave, by code."""
+        if not query.strip():
+            places = self.listing.places(filters)
+            page = [self.listing.entries[place] for place in places[offset : offset + limit]]
+            return Answer(tuple(Found(one.code, one.name, one.department, None) for one in page), len(places), places=tuple(places))
+        asked = self.listener.asked(query)
+        ranked = self._ranked(asked, filters)
+        if not ranked:
+            return Answer((), 0, sure=False, mended=asked.mended)
+        best = ranked[0][0]
+        found: list[tuple[float, int]] = []
+        for score, _, family in ranked:
+            if score < best * _RELEVANT:
+                break
+            shown = self.listing.chosen(family.members, filters)
+            found.extend((score, place) for place in (shown if filters.region else shown[:_PER_FAMILY]))
+        hits = [self._found(self.listing.entries[place], score, asked) for score, place in found[offset : offset + limit]]
+        return Answer(tuple(hits), len(found), self._sure(asked, ranked), asked.mended, tuple(place for _, place in found))
 
-    def find(self, query: str, filters: Filters, offset: int, limit: int) -> tuple[list[Found], int]:
-        """(hits, total). Without words in the query: every item the filters leave, by code."""
-        words = tokens(query.strip()[-MAX_QUERY:])
-        if query.strip() and not words:
-            return [], 0
-        scored = self._words(words) if words else tantivy.Query.const_score_query(tantivy.Query.all_query(), 1.0)
-        parts = [(tantivy.Occur.Must, scored), *self._filters(filters)]
-        asked = tantivy.Query.boolean_query(parts)
-        if words:
-            result = self._searcher.search(asked, limit=limit, offset=offset, count=True)
-            return [self._found(address, score) for score, address in result.hits], int(result.count)  # type: ignore[attr-defined]  # there, but missing from the stubs
-        result = self._searcher.search(asked, limit=limit, offset=offset, count=True, order_by_field="place", order=tantivy.Order.Asc)
-        return [self._found(address, None) for _, address in result.hits], int(result.count)  # type: ignore[attr-defined]  # there, but missing from the stubs
+    def suggestible(self) -> Iterable[str]:
+        """Every name and everyday name, folded."""
+        return (name for family in self._families for name in family.names)
 
-    def _words(self, words: list[str]) -> Any:
-        wanted = []
-        for field, weight in _FIELDS.items():
-            terms = [(tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, word)) for word in dict.fromkeys(words)]
-            wanted.append((tantivy.Occur.Should, tantivy.Query.boost_query(tantivy.Query.boolean_query(terms), weight)))
-        return tantivy.Query.boolean_query(wanted)
+    def _ranked(self, asked: Asked, filters: Filters) -> list[tuple[float, float, _Family]]:
+        """(score, share of the name that was asked for, family), best first; equal scores by code, so that every process answers the same."""
+        ranked, share, implied = [], self._coverage.share, self.listener.names.implied
+        wanted = {word for one in asked.heard if one.phrase.act for word in one.phrase.words} | {act for act in self.listener.names.acts if act in asked.text}
+        for score, number in self._candidates(asked, filters):
+            family = self._families[number]
+            covered = max(share(name, asked.terms, implied) * (_ALIAS if place else 1.0) for place, name in enumerate(family.names))
+            score *= self._act(family.names[0], wanted)
+            seen = math.log10(1 + max((self._views.get(self.listing.entries[one].code, 0) for one in family.members[:5]), default=0))
+            ranked.append((round(score * (1 + _NAME * covered) * (1 + 0.02 * seen), 4), covered, family))
+        return sorted(ranked, key=lambda one: (-one[0], one[2].members[0]))
 
-    def _filters(self, filters: Filters) -> list[Any]:
-        asked = ((field, getattr(filters, field)) for field in _FILTERS)
-        return [
-            (tantivy.Occur.Must, tantivy.Query.const_score_query(tantivy.Query.term_query(self._schema, field, value), 0.0))
-            for field, value in asked
-            if value
+    def _act(self, name: str, wanted: set[str]) -> float:
+        """More for a name that names an act asked for, less for one that names another (补领 when nobody lost anything)."""
+        acts = self._acts.get(name)
+        if acts is None:
+            acts = self._acts[name] = frozenset(act for act in self.listener.names.acts if act in name)
+        return 1.0 if not acts else _ACT_ASKED if acts & wanted else _OTHER_ACT
+
+    def _candidates(self, asked: Asked, filters: Filters) -> list[tuple[float, int]]:
+        weighed = sorted(((weight * self._rarity(term), term, weight) for term, weight in asked.terms.items()), reverse=True)
+        wide = [(term, weight) for _, term, weight in weighed[:_WIDE]]
+        parts = []
+        for field, boost in _FIELDS.items():
+            for term, weight in wide if boost > 0.5 else wide[:_NARROW]:
+                query = tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, field, term), boost * weight)
+                parts.append((tantivy.Occur.Should, query))
+        if not parts:
+            return []
+        scored = tantivy.Query.boolean_query(parts)
+        kept = [
+            (tantivy.Occur.Must, tantivy.Query.const_score_query(tantivy.Query.term_set_query(self._schema, field, list(values)), 0.0))
+            for field, values in self.listing.asked(filters).items()
         ]
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, scored), *kept]) if kept else scored
+        hits = self._searcher.search(query, limit=_CANDIDATES, count=False).hits
+        numbers = self._searcher.fast_field_values("family", [address for _, address in hits])
+        return [(score, int(number)) for (score, _), number in zip(hits, numbers, strict=True)]
 
-    def _found(self, address: Any, score: float | None) -> Found:
-        code, name, department = self._listed[self._searcher.doc(address)["place"][0]]
-        return Found(code, name, department, None if score is None else round(score, 3))
+    def _rarity(self, term: str) -> float:
+        count = self._counts.get(term, 0)
+        return math.log(1 + (len(self._families) - count + 0.5) / (count + 0.5))
+
+    def _sure(self, asked: Asked, ranked: Sequence[tuple[float, float, _Family]]) -> bool:
+        return bool(ranked)
+
+    def _found(self, entry: Entry, score: float, asked: Asked) -> Found:
+        return Found(entry.code, entry.name, entry.department, round(score, 3), _marks(entry.name, asked))
+
+
+def _marks(name: str, asked: Asked) -> tuple[tuple[int, int], ...]:
+    """Stretches of the name, in its own characters, that the question asked for."""
+    lit = [False] * len(name)
+    plain = [simple(one) for one in name]
+    for at in range(len(name) - 1):
+        if asked.terms.get(plain[at] + plain[at + 1], 0.0) >= 0.5:
+            lit[at] = lit[at + 1] = True
+    stretches: list[tuple[int, int]] = []
+    for at, on in enumerate(lit):
+        if on and stretches and stretches[-1][1] == at:
+            stretches[-1] = (stretches[-1][0], at + 1)
+        elif on:
+            stretches.append((at, at + 1))
+    return tuple(stretches)
+
+
+def _identity(item: dict[str, Any]) -> tuple[str, ...]:
+    return (*_names(item), folded(item["catalogue_name"] or ""))
+
+
+def _names(item: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, (folded(one) for one in (item["name"], *item["everyday_names"], item["short_name"] or "")))))
+
+
+def _own_words(texts: Iterable[tuple[str, ...]], names: EverydayNames) -> Iterable[str]:
+    """The catalogue's words for the dictionary: stretches of names between punctuation, and the official words of the everyday names."""
+    for text in texts:
+        for name in text:
+            yield from (run for run in HAN.findall(name) if 2 <= len(run) <= 8)
+    for phrase in names.phrases:
+        yield from (word for word in phrase.words if 2 <= len(word) <= 8)
+
+
+def _fields(item: dict[str, Any], names: Sequence[str], segmenter: Segmenter) -> dict[str, list[str]]:
+    about = [item["department"]["name"], *item["themes"], *(one["name"] for one in item.get("materials") or ()), (item["conditions"] or "")[:_CONDITIONS]]
+    return {
+        "name": terms(names[0], segmenter),
+        "everyday": [term for name in names[1:] for term in terms(name, segmenter)],
+        "catalogue": terms(folded(item["catalogue_name"] or ""), segmenter),
+        "about": pairs(folded(" ".join(about))),
+    }
+
+
+def _schema() -> Any:
+    builder = tantivy.SchemaBuilder()
+    for field in _FIELDS:
+        builder.add_text_field(field, tokenizer_name="whitespace", index_option="freq")
+    for field in Listing.FIELDS:
+        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
+    builder.add_integer_field("family", indexed=False, fast=True)
+    return builder.build()

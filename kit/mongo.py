@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import ASCENDING, IndexModel, ReadPreference, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReadPreference, ReturnDocument, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
     CollectionInvalid,
@@ -24,6 +24,7 @@ from pymongo.write_concern import WriteConcern
 __all__ = [
     "AFTER",
     "ASCENDING",
+    "DESCENDING",
     "Collection",
     "DuplicateKeyError",
     "IndexModel",
