@@ -15,6 +15,10 @@ OPEN_TO_ANYONE = {
     "GET /v1/items",
     "GET /v1/items/<code:str>",
     "GET /v1/items/<code:str>/guide",
+    "GET /v1/publications",
+    "GET /v1/publications/<publication_id:str>",
+    "GET /open/v1/items",
+    "GET /open/v1/items/fields",
     "GET /healthz",
     "GET /readyz",
 }
