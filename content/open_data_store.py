@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kit.clock import now
 from kit.mongo import Mongo, Tx
 
-_LIVE: dict[str, Any] = {"item": {"$ne": None}}
 BATCH = 50  # items; a few hundred kilobytes
+
+
+def _live(at: datetime) -> dict[str, Any]:
+    """Not taken down, and not ended by that moment; the revision follows an end within seconds."""
+    return {"item": {"$ne": None}, "$or": [{"ends_at": None}, {"ends_at": {"$gt": at}}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Snapshot:
 
     def __init__(self, mongo: Mongo, session: Tx) -> None:
         self._items, self._catalogue, self._session = mongo["items"], mongo["catalogue"], session
+        self._live = _live(now())
 
     async def edition(self) -> Edition:
         state = await self._catalogue.find_one({"_id": "state"}, {"revision": 1}, session=self._session) or {}
@@ -38,7 +44,7 @@ class Snapshot:
 
     async def batch(self, after: str, region: str | None) -> list[dict[str, Any]]:
         """Live items by code, those after `after` ("" from the start); [] when there are no more."""
-        wanted = {"_id": {"$gt": after}, **_LIVE, **({"item.region.code": region} if region else {})}
+        wanted = {"_id": {"$gt": after}, **self._live, **({"item.region.code": region} if region else {})}
         rows = self._items.find(wanted, {"item": 1}, session=self._session).sort("_id", 1).limit(BATCH)
         return [row["item"] for row in await rows.to_list(BATCH)]
 
@@ -57,5 +63,5 @@ class OpenData:
     async def count(self, revision: int) -> int:
         """Live items. Counting looks at every one, so it is done once per revision of the catalogue."""
         if self._counted is None or self._counted[0] != revision:
-            self._counted = revision, int(await self._mongo["items"].count_documents(_LIVE))
+            self._counted = revision, int(await self._mongo["items"].count_documents(_live(now())))
         return self._counted[1]

@@ -5,12 +5,12 @@ import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
 import orjson
 import pytest
-from sanic import Sanic
 
 from content import store as content_store
 from content.open_data import etag, lines
@@ -18,6 +18,7 @@ from content.open_data_fields import FIELDS, MEANINGS, FieldDescription
 from content.open_data_store import BATCH, Edition, OpenData, Snapshot
 from content.store import Change, Content
 from core.types import Item
+from kit.clock import now
 from kit.embedded import free_port
 from kit.ids import new_id
 from kit.mongo import Mongo
@@ -190,6 +191,16 @@ async def test_what_changes_while_somebody_reads_is_not_in_what_they_read(mongo:
     assert etag(before, "jsonl", None) != etag(after, "jsonl", None)
 
 
+async def test_only_what_is_live_is_given_away(mongo: Mongo) -> None:
+    await fill(mongo, [make_item(code) for code in ("GONE", "LIVE", "OVER", "STILL")])
+    await Content(mongo).apply([Change("GONE", 2, 100, None, None)], 2)
+    for code, ends_at in (("OVER", now()), ("STILL", now() + timedelta(hours=1))):
+        await mongo["items"].update_one({"_id": code}, {"$set": {"ends_at": ends_at}})
+    export = OpenData(mongo)
+    read = b"".join([piece async for piece in lines(await export.snapshot(), "jsonl", None)])
+    assert [orjson.loads(line)["code"] for line in read.splitlines()] == ["LIVE", "STILL"] and await export.count(1) == 2
+
+
 async def test_an_empty_catalogue_is_an_empty_answer(mongo: Mongo) -> None:
     snapshot = await OpenData(mongo).snapshot()
     assert await snapshot.edition() == Edition(0, 0, None)
@@ -226,7 +237,7 @@ async def serving(stack: Stack, mongo: Mongo) -> AsyncIterator[tuple[str, Watche
     told = {name.lower().removeprefix("zhangban_"): value for name, value in stack.env.items() if name.startswith(("ZHANGBAN_", "MONGO_", "REDIS_"))}
     deps = wiring.build(Settings.model_validate({**told, "mongo_database": mongo.database.name, "wechat_templates": {}}))
     watched = Watched(deps.mongo)
-    app: Sanic[Any, Any] = create_app(replace(deps, open_data=watched), new_id("app").replace("_", "-"))
+    app: Any = create_app(replace(deps, open_data=watched), new_id("app").replace("_", "-"))
     app.config.TOUCHUP = False  # it rewrites Sanic's own classes, which works once in a process
     port = free_port()
     server: Any = await app.create_server("127.0.0.1", port, return_asyncio_server=True)
