@@ -1,4 +1,7 @@
-"""What every field of an item means, for those who reuse the data. Names and types come from core.types.Item, the meanings from the table below."""
+"""What every field of an item means, for those who reuse the data.
+
+Names and types come from core.types.Item; meanings from the table below or, where it is silent, from the type's own Chinese title.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -86,7 +89,7 @@ class FieldDescription:
 def described(schema: dict[str, Any], models: dict[str, Any]) -> tuple[FieldDescription, ...]:
     """Every property of a model's JSON schema, with the parts of parts."""
     meanings = MEANINGS.get(schema["title"], {})
-    return tuple(_described(name, meanings.get(name, ""), part, models) for name, part in schema["properties"].items())
+    return tuple(_described(name, meanings.get(name) or part.get("title", ""), part, models) for name, part in schema["properties"].items())
 
 
 def _described(name: str, meaning: str, schema: dict[str, Any], models: dict[str, Any]) -> FieldDescription:

@@ -26,7 +26,7 @@ class Attachment(Frozen):
     url: Link
 
 
-class Intermediary(Frozen):
+class Agency(Frozen):
     """An agency that residents may hire (中介机构): what it does, where it is, and what entitles it to."""
 
     services: tuple[Name, ...] = Field(min_length=1)
@@ -63,7 +63,7 @@ class Publication(Frozen):
     document_number: Name | None = None  # 发文字号
     attachments: tuple[Attachment, ...] = ()
     item_codes: tuple[Code, ...] = ()  # the items it is about
-    intermediary: Intermediary | None = None
+    intermediary: Agency | None = None
     exposure: Exposure | None = None
 
     @field_validator("expires_at")

@@ -40,7 +40,7 @@ class AttachmentTold(Told):
     url: str
 
 
-class IntermediaryTold(Told):
+class AgencyTold(Told):
     services: list[str]
     address: str | None
     phone: str | None
@@ -70,7 +70,7 @@ class PublicationDetail(Told):
     document_number: str | None
     attachments: list[AttachmentTold]
     item_codes: list[str]
-    intermediary: IntermediaryTold | None
+    intermediary: AgencyTold | None
     exposure: ExposureTold | None
     as_of: str | None
 
