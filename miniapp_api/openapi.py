@@ -44,7 +44,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": re.sub(r"\W+", "_", route.method.lower() + _PARAMETER.sub(r"by_\1", route.path)).strip("_"),
-        "tags": [route.path.split("/")[2]],
+        "tags": ["open" if route.path.startswith("/open/") else route.path.split("/")[2]],
         "x-who": route.who,
         "description": f"谁可以调用：{_WHO[route.who]}",
         "parameters": _parameters(route, schemas),
