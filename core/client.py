@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from core.publications import RawPublicationPage
 from core.signature import Algorithm, sign_call
 from core.types import Applicant, Case, Challenge, RawEventPage, RawItemPage
 from kit.errors import NotReached, Outside, Refused, Unknown
@@ -43,6 +44,10 @@ class Core:
     async def items_page(self, cursor: str, limit: int = 200) -> RawItemPage:
         """Records after `cursor` ("" from the start). Raises Unknown when the page itself cannot be read."""
         return _parsed(await self._read("/items", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawItemPage)
+
+    async def publications_page(self, cursor: str, limit: int = 40) -> RawPublicationPage:
+        """Like `items_page`; fewer a page, because a policy may be long."""
+        return _parsed(await self._read("/publications", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawPublicationPage)
 
     async def events_page(self, cursor: str, limit: int = 200) -> RawEventPage:
         return _parsed(await self._read("/events", {"cursor": cursor, "limit": str(limit)}), RawEventPage)

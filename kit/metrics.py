@@ -9,6 +9,7 @@ seconds = Histogram("zhangban_request_seconds", "Time to answer", ["route"], reg
 outbox_rows = Gauge("zhangban_outbox_rows", "Outbox rows not done", ["state"], registry=REGISTRY)
 outbox_age = Gauge("zhangban_outbox_oldest_due_seconds", "Age of the oldest due outbox row", registry=REGISTRY)
 catalogue_age = Gauge("zhangban_catalogue_age_seconds", "Since the catalogue was last confirmed by the core", registry=REGISTRY)
+publications_age = Gauge("zhangban_publications_age_seconds", "Since the publications were last confirmed by the core", registry=REGISTRY)
 
 
 def text() -> bytes:

@@ -71,6 +71,10 @@ class Mongo:
             done: T = await session.with_transaction(run)
             return done
 
+    async def snapshot(self) -> Tx:
+        """A session whose reads all see the moment of its first one, for up to 5 minutes (minSnapshotHistoryWindowInSeconds). The caller ends it."""
+        return await self.client.start_session(snapshot=True)
+
     async def ping(self) -> None:
         await self.client.admin.command("ping")
 

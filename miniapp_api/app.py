@@ -14,7 +14,7 @@ from kit import errors
 from miniapp_api.gate import Route, mount, take_request_id
 from miniapp_api.openapi import document
 from miniapp_api.problems import problem
-from miniapp_api.routes import cases, core_callbacks, drafts, health, items, login, me, messages
+from miniapp_api.routes import cases, core_callbacks, drafts, health, items, login, me, messages, open_data, publications
 from miniapp_api.wiring import Deps
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ ROUTES: list[Route] = [
     *login.routes,
     *me.routes,
     *items.routes,
+    *publications.routes,
+    *open_data.routes,
     *drafts.routes,
     *cases.routes,
     *messages.routes,
@@ -53,8 +55,9 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
     watch: list[asyncio.Task[None]] = []
 
     async def begin(_: Any) -> None:
-        await deps.catalogue.refresh()
-        watch.append(asyncio.create_task(deps.catalogue.watch()))
+        for kept in (deps.catalogue, deps.publications):
+            await kept.refresh()
+            watch.append(asyncio.create_task(kept.watch()))
 
     async def end(_: Any) -> None:
         for task in watch:

@@ -9,9 +9,9 @@ import itertools
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -26,6 +26,7 @@ from kit.ids import new_nonce
 from kit.mongo import PyMongoError, is_outage
 from miniapp_api.limiter import Limiter
 from miniapp_api.problems import from_pydantic, problem
+from miniapp_api.streaming import Response, Stream, streamed
 from miniapp_api.wiring import Deps
 from residents.sessions import Caller, caller_of
 
@@ -56,7 +57,7 @@ class Call:
         return self.caller
 
 
-Handler = Callable[..., Awaitable["BaseModel | Raw"]]
+Handler = Callable[..., Awaitable["BaseModel | Raw | Stream"]]
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class Raw:
     body: bytes
     content_type: str = "application/json"
     status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Route:
     idempotent: bool
     hidden: bool
     no_query: BaseModel | None  # what an empty query string means
+    media: Mapping[str, Any] | None  # media type -> shape, where the answer is not one JSON document
 
     @property
     def name(self) -> str:
@@ -104,12 +107,13 @@ class Routes(list[Route]):
         status: int = 200,
         idempotent: bool = False,
         hidden: bool = False,
+        media: Mapping[str, Any] | None = None,
     ) -> Callable[[Handler], Handler]:
-        """`summary` in Chinese for the docs; `hidden` leaves it out of them."""
+        """`summary` in Chinese for the docs; `hidden` leaves it out of them. HEAD comes with GET."""
 
         def register(handler: Handler) -> Handler:
             no_query = None if query is None else query()
-            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden, no_query))
+            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden, no_query, media))
             return handler
 
         return register
@@ -119,19 +123,20 @@ def mount(app: Sanic[Any, Any], routes: list[Route], deps: Deps) -> None:
     for route in routes:
         entry = _entry(route, deps)
         name = re.sub(r"\W+", "_", f"{route.method} {route.path}").strip("_").lower()
-        app.add_route(entry, route.path, methods=[route.method], name=name, ctx_who=route.who)
+        methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
+        app.add_route(entry, route.path, methods=methods, name=name, ctx_who=route.who)  # type: ignore[arg-type]  # Sanic's own streams are no HTTPResponse
 
 
-def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
+def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, Response]]:
     """The one wrapper: count, refuse or answer, and never let a stack trace out."""
     took = metrics.seconds.labels(route.name)
     counted: dict[int, Any] = {}  # looking labels up costs more than counting
 
-    async def entry(request: Request, **path: str) -> HTTPResponse:
+    async def entry(request: Request, **path: str) -> Response:
         started = time.perf_counter()
         request_id = take_request_id(request)
         try:
-            response = await _answer(route, deps, request, path)
+            response: Response = await _answer(route, deps, request, path)
         except AppError as exc:
             response = problem(exc, request_id)
         except PyMongoError as exc:
@@ -149,21 +154,22 @@ def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, HTTPRe
         if (counter := counted.get(status)) is None:
             counter = counted[status] = metrics.requests.labels(route.name, status)
         counter.inc()
-        if status >= 400 or spent > SLOW or request.method != "GET":
+        if status >= 400 or spent > SLOW or request.method not in ("GET", "HEAD"):
             log.info("request", extra={"route": route.name, "status": status, "ms": round(spent * 1000, 1)})
         return response
 
     return entry
 
 
-async def _answer(route: Route, deps: Deps, request: Request, path: dict[str, str]) -> HTTPResponse:
+async def _answer(route: Route, deps: Deps, request: Request, path: dict[str, str]) -> Response:
     caller = await _caller(route, deps, request)
     query = route.no_query if not request.query_string else _query(route.query, request)
     body = _parse_body(route.body, request.body) if route.body is not None else None
     call = Call(request, deps, caller, body, query)
     if route.idempotent:
         return await _once(route, deps, call, path)
-    return _response(route, await route.handler(call, **path))
+    answer = await route.handler(call, **path)
+    return streamed(answer, request) if isinstance(answer, Stream) else _response(route, answer)
 
 
 async def _once(route: Route, deps: Deps, call: Call, path: dict[str, str]) -> HTTPResponse:
@@ -242,9 +248,11 @@ def _parse_body(shape: Any, raw: bytes) -> Any:
         raise from_pydantic(exc) from exc
 
 
-def _response(route: Route, answer: BaseModel | Raw) -> HTTPResponse:
+def _response(route: Route, answer: BaseModel | Raw | Stream) -> HTTPResponse:
+    if isinstance(answer, Stream):
+        raise TypeError(f"{route.name} is answered from memory when repeated, so it cannot stream")
     if isinstance(answer, Raw):
-        return HTTPResponse(answer.body, answer.status or route.status, None, answer.content_type)
+        return HTTPResponse(answer.body, answer.status or route.status, dict(answer.headers), answer.content_type)
     status = getattr(answer, "http_status", None) or route.status
     return HTTPResponse(answer.model_dump_json(exclude={"http_status"}), status, content_type="application/json")
 

@@ -1,4 +1,4 @@
-"""The worker process: outbox rows, the core's two feeds. Any number may run; leases and compare-and-set keep them apart."""
+"""The worker process: outbox rows, the core's feeds. Any number may run; leases and compare-and-set keep them apart."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from cases import submit
+from content import publications
 from content.sync import reshape, sync
 from kit.errors import Outside
 from kit.mongo import PyMongoError
@@ -40,6 +41,7 @@ async def run(deps: Deps) -> None:
         asyncio.create_task(outbox.run()),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: look_at_feed(deps))),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: sync_items(deps))),
+        asyncio.create_task(every(deps.settings.feed_seconds, lambda: take_publications(deps))),
     ]
     await stop.wait()
     outbox.stop()
@@ -52,6 +54,12 @@ async def sync_items(deps: Deps) -> None:
     done = await sync(deps.content, deps.core)
     if done.applied or done.parked:
         log.info("catalogue synced", extra={"applied": done.applied, "parked": done.parked, "finished": done.finished})
+
+
+async def take_publications(deps: Deps) -> None:
+    done = await publications.take(deps.publication_store, deps.core)
+    if done.applied or done.parked:
+        log.info("publications taken", extra={"applied": done.applied, "parked": done.parked, "finished": done.finished})
 
 
 async def every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:

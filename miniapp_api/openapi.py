@@ -44,7 +44,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": re.sub(r"\W+", "_", route.method.lower() + _PARAMETER.sub(r"by_\1", route.path)).strip("_"),
-        "tags": [route.path.split("/")[2]],
+        "tags": ["open" if route.path.startswith("/open/") else route.path.split("/")[2]],
         "x-who": route.who,
         "description": f"谁可以调用：{_WHO[route.who]}",
         "parameters": _parameters(route, schemas),
@@ -65,6 +65,8 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     if route.idempotent:
         key = {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[!-~]{8,128}$"}
         found.append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": key})
+    if route.media is not None:
+        found.append({"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}})
     if route.query is not None:
         shape = route.query.model_json_schema()
         for name, schema in shape.get("properties", {}).items():
@@ -74,11 +76,15 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "成功"}
-    if route.reply is not None:
+    if route.media is not None:
+        success["content"] = {media: {"schema": _schema(shape, schemas)} for media, shape in route.media.items()}
+    elif route.reply is not None:
         success["content"] = {"application/json": {"schema": _schema(route.reply, schemas)}}
     elif route.status != 204:
         success["content"] = {"application/json": {"schema": {"type": "object"}}}
     told = {str(route.status): success}
+    if route.media is not None:
+        told["304"] = {"description": "与 If-None-Match 所给的相同，没有变化"}
     if route.reply is not None and "http_status" in getattr(route.reply, "model_fields", {}):
         told["202"] = {**success, "description": "还在等待"}
     for status, why in _REFUSALS.items():

@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     rate_per_second: int = Field(default=0, ge=0)  # per caller; 0 = the profile's own (dev 500, production 20)
     guide_cache_seconds: float = Field(default=0.8, ge=0, le=0.9)
     feed_seconds: float = Field(default=2.0, gt=0)  # between two looks at the core's feeds
+    open_data_licence: str = Field(
+        default="数据来自本市政务服务核心平台，任何人可以免费复制、转载、加工和商用，使用时请注明来源和数据日期；以核心平台的最新登记为准。",
+        min_length=1,
+        max_length=2000,
+    )
 
     mongo_url: str = Field(default="", validation_alias="MONGO_URL")
     mongo_database: str = "zhangban"

@@ -7,8 +7,12 @@ import orjson
 from cases import store as cases_store
 from cases.store import Cases
 from cases.submit import Filing
+from content import publications_store
 from content import store as content_store
 from content.catalogue import Catalogue
+from content.open_data_store import OpenData
+from content.publications import Publications
+from content.publications_store import PublicationStore
 from content.store import Content
 from core.client import Core, CoreAccount
 from core.types import Applicant
@@ -49,6 +53,9 @@ class Deps:
     residents: Residents
     content: Content
     catalogue: Catalogue
+    open_data: OpenData
+    publication_store: PublicationStore
+    publications: Publications
     cases: Cases
     filing: Filing
     messages: Messages
@@ -56,7 +63,7 @@ class Deps:
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
-        for module in (outbox, idempotency, residents_store, content_store, cases_store, notify_store):
+        for module in (outbox, idempotency, residents_store, content_store, publications_store, cases_store, notify_store):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -90,6 +97,7 @@ def build(settings: Settings) -> Deps:
     wechat = WeChat(http, redis, WeChatAccount(settings.wechat_url, settings.wechat_appid, secret(settings.wechat_secret)))
     alipay_keys = (secret(settings.alipay_app_private_key), settings.alipay_public_key)
     box, residents, content = Outbox(mongo), Residents(mongo, keys), Content(mongo)
+    publication_store = PublicationStore(mongo)
     cases, messages = Cases(mongo, keys), Messages(mongo)
     channels = {"wechat": WeChatPush(wechat, settings.wechat_templates, settings.wechat_state)}
     return Deps(
@@ -107,6 +115,9 @@ def build(settings: Settings) -> Deps:
         residents=residents,
         content=content,
         catalogue=Catalogue(content, keep=settings.guide_cache_seconds),
+        open_data=OpenData(mongo),
+        publication_store=publication_store,
+        publications=Publications(publication_store),
         cases=cases,
         filing=Filing(mongo, cases, box, core, Applicants(residents)),
         messages=messages,

@@ -14,6 +14,7 @@ from sandbox.core_events import Events
 from sandbox.core_gate import guarded
 from sandbox.core_identity import Identity
 from sandbox.core_items import Items, read
+from sandbox.core_publications import Publications
 from sandbox.faults import Faults
 from sandbox.wechat import WeChat
 from sandbox.world import World
@@ -29,6 +30,8 @@ def create_app(data: Path, items: Path | None = None, core_webhook: str | None =
     wechat, alipay = WeChat(book, made["wechat"], clock), Alipay(book, made["alipay"], data, clock)
     catalogue, identity = Items(book), Identity(book, clock)
     catalogue.load(read(items), str(items.name) if items else "own")
+    publications = Publications(book)
+    publications.load()
     events = Events(book, made["core"], clock, faults, core_webhook)
     cases = Cases(book, catalogue, events)
     world = World(book, made, (clock, faults, wechat, identity, events))
@@ -36,8 +39,8 @@ def create_app(data: Path, items: Path | None = None, core_webhook: str | None =
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
     app.config.update(ACCESS_LOG=False, AUTO_EXTEND=False, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=2)
     _channels(app, faults, wechat, alipay)
-    _core(app, faults, book, made["core"], (catalogue, identity, cases, events))
-    _controls(app, world, catalogue, cases)
+    _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events))
+    _controls(app, world, catalogue, publications, cases)
     app.static("/", PAGE / "index.html", name="page", content_type="text/html; charset=utf-8")
     app.static("/page", PAGE, name="page_files")
 
@@ -62,10 +65,14 @@ def _channels(app: Sanic[Any, Any], faults: Faults, wechat: WeChat, alipay: Alip
     app.add_route(faults.around("alipay", alipay.gateway), "/gateway.do", methods=["GET", "POST"], name="gateway")
 
 
-def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, Any], parts: tuple[Items, Identity, Cases, Events]) -> None:
-    items, identity, cases, events = parts
+Core = tuple[Items, Publications, Identity, Cases, Events]
+
+
+def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, Any], parts: Core) -> None:
+    items, publications, identity, cases, events = parts
     for method, path, handler in (
         ("GET", "/items", items.page),
+        ("GET", "/publications", publications.page),
         ("POST", "/identity/challenges", identity.start),
         ("GET", "/identity/challenges/<challenge:str>", identity.look),
         ("POST", "/cases", cases.submit),
@@ -77,7 +84,7 @@ def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, A
         app.add_route(entry, f"/core/v1{path}", methods=[method], name=f"core_{method}_{handler.__qualname__.replace('.', '_')}".lower())
 
 
-def _controls(app: Sanic[Any, Any], world: World, items: Items, cases: Cases) -> None:
+def _controls(app: Sanic[Any, Any], world: World, items: Items, publications: Publications, cases: Cases) -> None:
     for method, path, handler in (
         ("GET", "/accounts", world.accounts),
         ("POST", "/people", world.make_person),
@@ -93,6 +100,8 @@ def _controls(app: Sanic[Any, Any], world: World, items: Items, cases: Cases) ->
         ("POST", "/core/items", items.change),
         ("POST", "/core/items/raw", items.raw),
         ("DELETE", "/core/items/<code:str>", items.remove),
+        ("POST", "/core/publications", publications.change),
+        ("DELETE", "/core/publications/<publication:str>", publications.remove),
         ("GET", "/faults", world.read_faults),
         ("PUT", "/faults", world.set_faults),
         ("GET", "/ledger/<party:str>", world.ledger),

@@ -32,6 +32,7 @@ async def figures(call: Call) -> Raw:
     for state, count in (await call.deps.outbox.counts()).items():
         metrics.outbox_rows.labels(state).set(count)
     metrics.outbox_age.set(await call.deps.outbox.oldest_due_seconds())
-    if as_of := call.deps.catalogue.state.as_of:
-        metrics.catalogue_age.set((now() - as_of).total_seconds())
+    for age, as_of in ((metrics.catalogue_age, call.deps.catalogue.state.as_of), (metrics.publications_age, call.deps.publications.state.as_of)):
+        if as_of is not None:
+            age.set((now() - as_of).total_seconds())
     return Raw(metrics.text(), "text/plain; version=0.0.4; charset=utf-8")

@@ -13,7 +13,7 @@ routes = Routes()
 async def list_items(call: Call) -> Items:
     query: ItemsQuery = call.query
     filters = Filters(query.theme, query.audience, query.region, query.department)
-    offset = int(query.cursor) if query.cursor.isdecimal() else 0
+    offset = min(int(query.cursor), 1000) if query.cursor.isdecimal() else 0
     found, total = call.deps.catalogue.find(query.q, filters, offset, query.limit)
     after = offset + len(found)
     return Items(

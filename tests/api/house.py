@@ -34,7 +34,7 @@ class House:
         sent = {"data": raw} if raw is not None else {"json": body} if body is not None else {}
         async with self.http.request(method, url, headers=headers, timeout=aiohttp.ClientTimeout(total=30), **sent) as reply:
             received = await reply.read()
-            parsed = await reply.json(content_type=None) if received and "json" in reply.headers.get("Content-Type", "") else None
+            parsed = await reply.json(content_type=None) if received and reply.content_type.endswith(("/json", "+json")) else None
             return Answer(reply.status, {k.lower(): v for k, v in reply.headers.items()}, received, parsed)
 
     async def api(self, method: str, path: str, body: Json = None, **more: Any) -> Answer:

@@ -90,6 +90,12 @@ async def test_a_wrong_list_parameter_is_a_422(house: House, query: str) -> None
     is_problem(answer)
 
 
+async def test_a_cursor_of_any_size_is_an_empty_page_and_not_a_crash(house: House) -> None:
+    for path in ("/v1/items?cursor=" + "9" * 60, "/v1/items?q=x&cursor=" + "9" * 60):
+        answer = await house.api("GET", path)
+        assert (answer.status, answer.json["next_cursor"]) == (200, None)
+
+
 @pytest.mark.parametrize("value", [{"$ne": None}, ["x"], 5, True, None])
 async def test_operators_in_string_fields_are_refused(house: House, value: object) -> None:
     assert (await house.api("POST", "/v1/login/wechat", {"code": value})).status == 422

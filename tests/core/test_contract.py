@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from core import types
+from core import publications, types
 from core.signature import Forged, check_event, sign_call, sign_event
 
 SECRET = b"a secret of the tests"
@@ -30,6 +30,7 @@ def test_the_contract_is_valid_openapi_with_a_webhook() -> None:
 
 def test_the_contract_and_our_types_cannot_drift() -> None:
     models: list[type[BaseModel]] = [types.ItemPage, types.Item, types.Case, types.CoreEvent, types.EventPage, types.Challenge, types.Applicant]
+    models += [publications.PublicationPage, publications.Publication]
     _, made = models_json_schema([(model, "validation") for model in models], ref_template="#/components/schemas/{model}")
     written = contract()["components"]["schemas"]
     assert {name: schema for name, schema in written.items() if name != "Submission"} == made["$defs"]

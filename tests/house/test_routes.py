@@ -12,6 +12,10 @@ ROOT = Path(__file__).parents[2]
 OPEN_TO_ANYONE = {
     "POST /v1/login/wechat",
     "POST /v1/login/alipay",
+    "GET /v1/publications",
+    "GET /v1/publications/<publication_id:str>",
+    "GET /open/v1/items",
+    "GET /open/v1/items/fields",
     "GET /v1/items",
     "GET /v1/items/<code:str>",
     "GET /v1/items/<code:str>/guide",
