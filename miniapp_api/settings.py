@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
     rate_per_second: int = Field(default=0, ge=0)  # per caller; 0 = the profile's own (dev 500, production 20)
     guide_cache_seconds: float = Field(default=0.8, ge=0, le=0.9)
     feed_seconds: float = Field(default=2.0, gt=0)  # between two looks at the core's feeds
+    packages: str = ""  # path of the operators' file of theme packages; empty: the built-in one
 
     mongo_url: str = Field(default="", validation_alias="MONGO_URL")
     mongo_database: str = "zhangban"
@@ -109,6 +111,8 @@ def check(settings: Settings) -> None:
         "ZHANGBAN_ALIPAY_PUBLIC_KEY": settings.alipay_public_key,
     }
     problems = [f"缺少设置 {name}：请在环境变量中给出（见 docs/operations.md）" for name, value in needed.items() if not value]
+    if settings.packages and not Path(settings.packages).is_file():
+        problems.append("ZHANGBAN_PACKAGES 指向的文件不存在：请检查路径，或删去此设置以使用内置的一件事清单")
     problems += _keys(settings)
     if settings.profile == "production":
         problems += _pretend(settings)

@@ -1,6 +1,7 @@
 """The only place that knows the real things. Builds one frozen Deps; tests build their own through the same door."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 
@@ -9,6 +10,9 @@ from cases.store import Cases
 from cases.submit import Filing
 from content import store as content_store
 from content.catalogue import Catalogue
+from content.counts import Counts
+from content.package_file import BUILT_IN, PackageFile
+from content.packages import Packages
 from content.store import Content
 from core.client import Core, CoreAccount
 from core.types import Applicant
@@ -49,6 +53,8 @@ class Deps:
     residents: Residents
     content: Content
     catalogue: Catalogue
+    counts: Counts
+    packages: Packages
     cases: Cases
     filing: Filing
     messages: Messages
@@ -91,6 +97,7 @@ def build(settings: Settings) -> Deps:
     alipay_keys = (secret(settings.alipay_app_private_key), settings.alipay_public_key)
     box, residents, content = Outbox(mongo), Residents(mongo, keys), Content(mongo)
     cases, messages = Cases(mongo, keys), Messages(mongo)
+    catalogue = Catalogue(content, keep=settings.guide_cache_seconds)
     channels = {"wechat": WeChatPush(wechat, settings.wechat_templates, settings.wechat_state)}
     return Deps(
         settings=settings,
@@ -106,7 +113,9 @@ def build(settings: Settings) -> Deps:
         alipay=Alipay(http, AlipayAccount(settings.alipay_gateway, settings.alipay_app_id, *alipay_keys)),
         residents=residents,
         content=content,
-        catalogue=Catalogue(content, keep=settings.guide_cache_seconds),
+        catalogue=catalogue,
+        counts=Counts(catalogue),
+        packages=Packages(catalogue, PackageFile(Path(settings.packages) if settings.packages else BUILT_IN)),
         cases=cases,
         filing=Filing(mongo, cases, box, core, Applicants(residents)),
         messages=messages,
