@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from content.catalogue import Catalogue
 from content.kept import Kept
-from content.lists import FIELDS, LISTS, ServiceList, lists_of
+from content.lists import LISTS, ServiceList, lists_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,9 @@ class Counts:
         return await self._kept.get(self._catalogue.state.revision, self._count)
 
     async def _count(self) -> Counted:
-        items = await self._catalogue.store.searchable(("themes", *FIELDS))
-        themes = Counter(theme for item in items for theme in set(item["themes"]))
-        lists = Counter(one for item in items for one in lists_of(item))
+        themes, lists = Counter[str](), Counter[str]()
+        for item, total in await self._catalogue.store.alike():
+            themes.update(dict.fromkeys(item["themes"], total))
+            lists.update(dict.fromkeys(lists_of(item), total))
         ordered = sorted(themes.items(), key=lambda one: (-one[1], one[0]))
         return Counted(tuple(ordered), tuple((one, lists[one.id]) for one in LISTS))

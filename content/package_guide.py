@@ -23,6 +23,7 @@ def package_guide(package: Package, needs: Sequence[Need], same: Mapping[str, st
     options = _options(items, situations.split(situation))
     shown = {code: situations.shown(item, options[code]) for code, item in items.items()}
     wanted = [Wanted(need.group, item["code"], material) for need in needs for item in need.items for material in shown[item["code"]] or ()]
+    parts = {code: guide(item)["parts"] for code, item in items.items()}
     missing = [need.wanted.name for need in needs if not need.items]
     return {
         "id": package.id,
@@ -34,8 +35,8 @@ def package_guide(package: Package, needs: Sequence[Need], same: Mapping[str, st
         "materials_not_recorded": [{"code": code, "name": items[code]["name"]} for code in items if shown[code] is None],
         "asked": [question for code, item in items.items() for question in _asked(item, options[code])],
         "visits_total": _visits_total(needs),
-        "limit_text": _by_text("time_limit", items.values(), missing),
-        "fees_text": _by_text("fee", items.values(), missing),
+        "limit_text": _by_text([(parts[code]["time_limit"]["text"], item["name"]) for code, item in items.items()], missing),
+        "fees_text": _by_text([(parts[code]["fee"]["text"], item["name"]) for code, item in items.items()], missing),
     }
 
 
@@ -107,11 +108,11 @@ def _visits_total(needs: Sequence[Need]) -> int | None:
     return sum(max(visits for visits in group if visits is not None) for group in groups.values())
 
 
-def _by_text(part: str, items: Iterable[Json], missing: Sequence[str]) -> str:
-    """ "承诺1个工作日：甲、乙；承诺当场办结：丙；本地目录没有、未计入：丁" """
+def _by_text(texts: Iterable[tuple[str, str]], missing: Sequence[str]) -> str:
+    """(text, item's name) told once per text: "承诺1个工作日：甲、乙；承诺当场办结：丙；本地目录没有、未计入：丁" """
     said: dict[str, list[str]] = {}
-    for item in items:
-        said.setdefault(guide(item)["parts"][part]["text"], []).append(item["name"])
+    for text, name in texts:
+        said.setdefault(text, []).append(name)
     told = [f"{text}：{'、'.join(dict.fromkeys(names))}" for text, names in said.items()]
     if missing:
         told.append(f"本地目录没有、未计入：{'、'.join(missing)}")

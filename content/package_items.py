@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from content.package_file import Package, WantedItem
@@ -28,15 +28,20 @@ def spellings(names: Iterable[str]) -> list[str]:
     return sorted({spelling for name, narrow in folded for spelling in (name, narrow, narrow.translate(_WIDE))})
 
 
-def needs(package: Package, items: Sequence[Json], region: str | None = None) -> list[Need]:
+def needs(package: Package, items: Sequence[Json]) -> list[Need]:
     """Every matter of every step, in order, also the ones nothing was found for."""
     found = []
     for number, step in enumerate(package.steps):
         for wanted in step.items:
-            here = tuple(nearby(meant(wanted, items), region))
-            group = f"step {number}" if step.one_of else here[0]["code"] if here else wanted.name
-            found.append(Need(number, wanted, group, here))
+            live = tuple(meant(wanted, items))
+            group = f"step {number}" if step.one_of else live[0]["code"] if live else wanted.name
+            found.append(Need(number, wanted, group, live))
     return found
+
+
+def serving(found: Iterable[Need], region: str | None) -> list[Need]:
+    """The same matters with only the items that serve a region."""
+    return [replace(need, items=tuple(nearby(need.items, region))) for need in found]
 
 
 def meant(wanted: WantedItem, items: Sequence[Json]) -> list[Json]:

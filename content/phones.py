@@ -9,7 +9,7 @@ _EXTENDED = r"(?:\s*(?:转|-)\s*[0-9]{1,6})?(?![0-9])"
 _WHOLE = re.compile(  # area code and number (hotlines behind an area code have 5 digits), mobile, 400 and 800
     r"(?<![0-9])(?:\(?0[0-9]{2,3}\)?[-\s]?(?:[0-9]{5,8}|[0-9]{4}[-\s][0-9]{4})|1[3-9][0-9]{9}|[48]00[-\s]?[0-9]{3,4}[-\s]?[0-9]{3,4})" + _EXTENDED
 )
-_BARE = re.compile(r"(?<![0-9])(?:[0-9]{5}|9[0-9]{5}|[0-9]{7,8})" + _EXTENDED)  # other six digits are a post code
+_BARE = re.compile(r"(?<![0-9])(?:[0-9]{5}|96[0-9]{4}|[0-9]{7,8})" + _EXTENDED)  # other six digits are a post code
 _DASHES = str.maketrans({"—": "-", "–": "-", "‐": "-", "－": "-"})
 _EXTENSION = re.compile(r"(?:转|(?<=[0-9]{5})-)\s*([0-9]{1,6})$")
 

@@ -65,7 +65,7 @@ def _materials(materials: Sequence[Json] | None, ask: str) -> list[str]:
     depends = len(materials) - len(certain)
     if not certain:
         return [f"要带什么看情况，可能要 {depends} 样，见完整指南。"]
-    first = _fitting(certain[:NAMED], LONGEST - len("要带：。"))
+    first = _fitting(certain[:NAMED], LONGEST - len("要带：。")) or [name for name in certain[:1] if len(name) <= ENDURABLE]
     if not first:
         return [f"要带的有 {len(materials)} 样，名称较长，见完整指南。"]
     rest = len(certain) - len(first)
@@ -88,10 +88,10 @@ def _tail(rest: int, depends: int) -> str:
 
 
 def _fitting(names: Sequence[str], room: int) -> list[str]:
-    """As many from the front as fit; a first one may be longer than the room, but not endless."""
+    """As many from the front as fit."""
     found: list[str] = []
     for name in names:
-        if len("、".join([*found, name])) > (room if found else max(room, ENDURABLE)):
+        if len("、".join([*found, name])) > room:
             break
         found.append(name)
     return found
@@ -115,7 +115,7 @@ def _fee(fees: Sequence[Json] | None, ask: str) -> str:
     if not fees:
         return "不收钱。"
     told = [_one_fee(fee) for fee in fees]
-    whole = f"要交：{'、'.join(told)}。"
+    whole = f"要交：{'；'.join(told)}。"
     if all(told) and len(whole) <= LONGEST:
         return whole
     if not any(told):
@@ -126,7 +126,7 @@ def _fee(fees: Sequence[Json] | None, ask: str) -> str:
 def _one_fee(fee: Json) -> str:
     """ "" where there is no figure and no wording."""
     if fee["amount_fen"] is not None:
-        return f"{fee['name']} {yuan(fee['amount_fen']).removesuffix('.00')} 元"
+        return f"{fee['name']}，{yuan(fee['amount_fen']).removesuffix('.00')} 元"
     return f"{fee['name']}，{fee['standard']}" if fee["standard"] else ""
 
 

@@ -116,6 +116,24 @@ class Content:
             return False
         return bool(result.matched_count or result.upserted_id is not None)
 
+    async def alike(self) -> list[tuple[dict[str, Any], int]]:
+        """Live items counted by what themes and lists look at: (an item with only those fields, how many there are)."""
+        looked_at = {
+            "themes": "$item.themes",
+            "days": "$item.promised_limit.days",
+            "handling_kind": "$item.handling_kind",
+            "online": "$item.online",
+            "visits": "$item.visits",
+            "places": {"$gt": [{"$size": {"$ifNull": ["$item.places", []]}}, 0]},
+        }
+        groups = self._items.aggregate([{"$match": {"item": {"$ne": None}}}, {"$group": {"_id": looked_at, "total": {"$sum": 1}}}])
+        found = []
+        async for row in groups:
+            kind = row["_id"]
+            limit = None if kind.get("days") is None else {"days": kind["days"]}
+            found.append(({**kind, "promised_limit": limit, "places": [{}] if kind["places"] else None}, int(row["total"])))
+        return found
+
     async def named(self, codes: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         """Live items with one of these codes, or with one of these as name, short name, everyday name or catalogue name (exactly equal)."""
         fields = ("item.name", "item.short_name", "item.everyday_names", "item.catalogue_name")
