@@ -10,6 +10,7 @@ from kit.errors import FieldError, Invalid
 
 Json = dict[str, Any]
 NOBODY_CHOSE: frozenset[str] = frozenset()
+MOST_TOLD = 50  # errors in one answer
 
 
 def split(situation: str | None) -> list[str]:
@@ -26,11 +27,11 @@ def chosen(item: Json, situation: str | None) -> frozenset[str]:
 
 
 def refuse(unknown: Sequence[FieldError], clashes: Sequence[FieldError]) -> None:
-    """Raises Invalid if either holds anything."""
+    """Raises Invalid if either holds anything; of a flood of errors the first ones."""
     if unknown:
-        raise Invalid("situation_unknown", "这个事项没有您选择的情形，请从列出的情形中选择", errors=(*unknown, *clashes))
+        raise Invalid("situation_unknown", "这个事项没有您选择的情形，请从列出的情形中选择", errors=(*clashes, *unknown)[:MOST_TOLD])
     if clashes:
-        raise Invalid("situation_conflict", "同一个问题只能选一个答案，请重新选择", errors=tuple(clashes))
+        raise Invalid("situation_conflict", "同一个问题只能选一个答案，请重新选择", errors=tuple(clashes)[:MOST_TOLD])
 
 
 def unknown_options(items: Iterable[Json], wanted: Iterable[str]) -> list[FieldError]:
