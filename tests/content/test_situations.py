@@ -87,6 +87,11 @@ def test_a_tie_to_an_option_nobody_offers_hides_nothing() -> None:
     assert names(item, "adult") == ["x"] and asked(item) == []
 
 
+def test_what_every_answer_to_a_question_needs_does_not_hang_on_it() -> None:
+    (either,) = shown(make_item(situations=[AGE], materials=[{"name": "x", "situations": ["adult", "minor"]}])) or []
+    assert either["only_if"] == [] and either["why"] == []
+
+
 def test_the_guide_carries_both() -> None:
     told = guide(two_questions(), "minor")
     assert told["asked"] == ["reason"]
