@@ -5,8 +5,9 @@ import logging
 import time
 from typing import Any
 
-from content.guides import SHAPE, dated, encoded, unknown_item
 from content.finder import Finder
+from content.guides import SHAPE, dated, encoded, unknown_item
+from content.short import short
 from content.store import CatalogueState, Content
 from kit.clock import at_edge
 from kit.mongo import PyMongoError
@@ -41,6 +42,13 @@ class Catalogue:
                 self._kept.clear()
             self._kept[key] = (started + self._keep, body)
         return body
+
+    async def short(self, code: str, situation: str | None = None) -> dict[str, Any]:
+        """The short form of the guide, with `as_of`. Raises NotFound, Invalid."""
+        row = await self.store.item(code)
+        if row is None:
+            raise unknown_item()
+        return {**short(row["item"], situation), "as_of": self.as_of}
 
     async def _guide(self, code: str, situation: str | None) -> bytes:
         kept = None if situation else await self.store.guide(code)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from content.text import folded, pairs
 
-BUILT_IN = Path(__file__).parent / "defaults" / "everyday.txt"
+BUILT_IN = Path(__file__).parent / "defaults" / "everyday"
 _NEAR = 40  # characters between the parts of one phrase
 
 
@@ -89,12 +89,17 @@ def _together(places: Sequence[list[tuple[int, int]]]) -> tuple[tuple[int, int],
     return ()
 
 
-def read(paths: Sequence[Path]) -> EverydayNames:
-    """The built-in file and the operators' own, in this order. Raises BadEverydayNames with everything wrong at once."""
+def files(places: Sequence[Path]) -> list[Path]:
+    """The files themselves, and the .txt files of folders, by name."""
+    return [file for place in places for file in (sorted(place.glob("*.txt")) if place.is_dir() else [place])]
+
+
+def read(places: Sequence[Path]) -> EverydayNames:
+    """The built-in names and the operators' own, in this order. Raises BadEverydayNames with everything wrong at once."""
     wrong: list[str] = []
     phrases: list[Phrase] = []
     lists: dict[str, list[str]] = {"轻": [], "默认": [], "删": []}
-    for path in paths:
+    for path in files(places):
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as exc:

@@ -54,8 +54,10 @@ class Finder:
                 self._unfound[question] += 1
         return answer
 
-    def counts(self, places: Sequence[int], field: str) -> list[tuple[str, int]]:
-        return self._standing().listing.counts(places, field)
+    def counts(self, found: Answer | None, field: str) -> list[tuple[str, int]]:
+        """(value, items), most first: of everything an answer found, or of the whole catalogue. `field`: one of Listing.FIELDS."""
+        listing = self._standing().listing
+        return listing.counts(found.places if found else listing.every, field)
 
     def suggest(self, typed: str, limit: int) -> list[str]:
         """Ways to go on from what was typed; from the search itself when no name begins like it."""
@@ -95,7 +97,7 @@ class Finder:
 
     async def _follow_names(self) -> None:
         try:
-            stamps = tuple([path.stat().st_mtime for path in self._files])
+            stamps = tuple([file.stat().st_mtime for file in everyday.files(self._files)])
         except OSError as exc:
             log.warning("everyday names not read", extra={"error": str(exc)})
             return

@@ -4,22 +4,24 @@ from typing import Any
 
 import orjson
 
-from kit.errors import Invalid, NotFound
+from content import situations
+from kit.errors import NotFound
 from kit.money import yuan
 
 UNKNOWN_ITEM = "没有找到这个事项，它可能已更名或下架，请重新搜索"
 _UNITS = {"working_days": "个工作日", "calendar_days": "个自然日"}
 
 
-SHAPE = 1  # grows when `guide` changes what it makes, so that kept guides are made anew
+SHAPE = 2  # grows when `guide` changes what it makes, so that kept guides are made anew
 
 
 def guide(item: dict[str, Any], situation: str | None = None) -> dict[str, Any]:
     """Shape a stored item, without its date. Every part is {recorded, text, …}.
 
-    `situation` is a comma-separated list of option ids. Raises Invalid for one the item does not have.
+    `situation` is a comma-separated list of option ids. `asked`: questions whose answer would still shorten the materials.
+    Raises Invalid for options the item does not have and for two answers to one question.
     """
-    chosen = _chosen(item, situation)
+    chosen = situations.chosen(item, situation)
     return {
         "code": item["code"],
         "version": item["version"],
@@ -30,8 +32,9 @@ def guide(item: dict[str, Any], situation: str | None = None) -> dict[str, Any]:
         "audience": item["audience"],
         "themes": item["themes"],
         "situations": item["situations"],
+        "asked": situations.asked(item, chosen),
         "parts": {
-            "materials": _materials(item, chosen),
+            "materials": _materials(situations.shown(item, chosen)),
             "fee": _fees(item["fees"]),
             "time_limit": _limits(item["statutory_limit"], item["promised_limit"]),
             "location": _places(item["places"]),
@@ -64,22 +67,9 @@ def unknown_item() -> NotFound:
     return NotFound("item_unknown", UNKNOWN_ITEM)
 
 
-def _chosen(item: dict[str, Any], situation: str | None) -> set[str] | None:
-    if not situation:
-        return None
-    chosen = {part.strip() for part in situation.split(",") if part.strip()}
-    known = {option["id"] for question in item["situations"] for option in question["options"]}
-    if not chosen <= known:
-        raise Invalid("situation_unknown", "这个事项没有您选择的情形，请从列出的情形中选择")
-    return chosen
-
-
-def _materials(item: dict[str, Any], chosen: set[str] | None) -> dict[str, Any]:
-    materials = item["materials"]
+def _materials(materials: list[dict[str, Any]] | None) -> dict[str, Any]:
     if materials is None:
         return _missing(items=[])
-    if chosen is not None:
-        materials = [one for one in materials if not one["situations"] or chosen.intersection(one["situations"])]
     text = "；".join(one["name"] for one in materials) or "无需提交材料"
     return {"recorded": True, "text": text, "items": materials}
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from content.audiences import widened
 from content.lists import lists_of
-from content.regions import lineage
+from content.regions import lineage, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Listing:
                 self._values[field].append(sets.setdefault(values, values))
                 for value in values:
                     self._having[field, value].append(place)
-        self._all = range(len(self.entries))
+        self.every = range(len(self.entries))
 
     def asked(self, filters: Filters) -> dict[str, tuple[str, ...]]:
         """The values each filter admits; only of filters that are set."""
@@ -60,14 +60,14 @@ class Listing:
         if filters.audience:
             admitted["audience"] = tuple(widened(filters.audience))
         if filters.region:
-            admitted["region"] = tuple(lineage(filters.region))
+            admitted["region"] = tuple(dict.fromkeys(plain(code) for code in lineage(filters.region)))
         return admitted
 
     def places(self, filters: Filters) -> Sequence[int]:
         """Places the filters leave, by code."""
         admitted = self.asked(filters)
         if not admitted:
-            return self._all
+            return self.every
         sets = [self._any(field, values) for field, values in admitted.items()]
         sets.sort(key=len)
         left = set(sets[0])
@@ -81,7 +81,7 @@ class Listing:
         left = [place for place in members if all(self._has(place, field, values) for field, values in admitted.items())]
         if filters.region:
             order = {code: near for near, code in enumerate(admitted["region"])}
-            left.sort(key=lambda place: order.get(self.entries[place].region, len(order)))
+            left.sort(key=lambda place: order.get(plain(self.entries[place].region), len(order)))
         return left
 
     def values(self, members: Sequence[int]) -> dict[str, list[str]]:
@@ -90,7 +90,7 @@ class Listing:
 
     def counts(self, places: Iterable[int], field: str) -> list[tuple[str, int]]:
         """(value, how many of these places have it), most first."""
-        if places is self._all:
+        if places is self.every:
             counted = Counter({value: len(having) for (name, value), having in self._having.items() if name == field})
         else:
             counted = Counter(value for place in places for value in self._values[field][place])
@@ -108,7 +108,7 @@ def _values(item: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     return {
         "theme": tuple(dict.fromkeys(item["themes"])),
         "audience": tuple(dict.fromkeys(item["audience"])),
-        "region": (region,) if region else (),
+        "region": (plain(region),) if region else (),
         "department": (item["department"]["name"],),
         "list": tuple(lists_of(item)),
     }

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-FIELDS = ("promised_limit", "handling_kind", "online", "visits", "places.address")  # what the rules below read
-
 
 @dataclass(frozen=True, slots=True)
 class ServiceList:

@@ -50,7 +50,7 @@ class Answer:
     total: int
     sure: bool = True
     mended: str | None = None
-    places: tuple[int, ...] = ()  # of everything found, for facets
+    places: Sequence[int] = ()  # of everything found, for facets
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Index:
         if not query.strip():
             places = self.listing.places(filters)
             page = [self.listing.entries[place] for place in places[offset : offset + limit]]
-            return Answer(tuple(Found(one.code, one.name, one.department, None) for one in page), len(places), places=tuple(places))
+            return Answer(tuple(Found(one.code, one.name, one.department, None) for one in page), len(places), places=places)
         asked = self.listener.asked(query)
         ranked = self._ranked(asked, filters)
         if not ranked:

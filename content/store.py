@@ -115,3 +115,9 @@ class Content:
         except DuplicateKeyError:
             return False
         return bool(result.matched_count or result.upserted_id is not None)
+
+    async def named(self, codes: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
+        """Live items with one of these codes, or with one of these as name, short name, everyday name or catalogue name (exactly equal)."""
+        fields = ("item.name", "item.short_name", "item.everyday_names", "item.catalogue_name")
+        either = [{"_id": {"$in": list(codes)}}, *({field: {"$in": list(names)}} for field in fields)]
+        return [row["item"] async for row in self._items.find({"item": {"$ne": None}, "$or": either}, {"item": 1})]

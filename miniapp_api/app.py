@@ -14,7 +14,7 @@ from kit import errors
 from miniapp_api.gate import Route, mount, take_request_id
 from miniapp_api.openapi import document
 from miniapp_api.problems import problem
-from miniapp_api.routes import cases, core_callbacks, drafts, health, items, login, me, messages, open_data, publications
+from miniapp_api.routes import cases, core_callbacks, drafts, health, items, login, me, messages, open_data, packages, publications
 from miniapp_api.wiring import Deps
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ ROUTES: list[Route] = [
     *items.routes,
     *publications.routes,
     *open_data.routes,
+    *packages.routes,
     *drafts.routes,
     *cases.routes,
     *messages.routes,

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -38,6 +39,8 @@ class Settings(BaseSettings):
         min_length=1,
         max_length=2000,
     )
+    packages: str = ""  # path of the operators' file of theme packages; empty: the built-in one
+    everyday_words: str = ""  # path of the operators' own everyday names, a file or a folder of .txt files, beside the built-in ones
 
     mongo_url: str = Field(default="", validation_alias="MONGO_URL")
     mongo_database: str = "zhangban"
@@ -114,6 +117,10 @@ def check(settings: Settings) -> None:
         "ZHANGBAN_ALIPAY_PUBLIC_KEY": settings.alipay_public_key,
     }
     problems = [f"缺少设置 {name}：请在环境变量中给出（见 docs/operations.md）" for name, value in needed.items() if not value]
+    if settings.packages and not Path(settings.packages).is_file():
+        problems.append("ZHANGBAN_PACKAGES 指向的文件不存在：请检查路径，或删去此设置以使用内置的一件事清单")
+    if settings.everyday_words and not Path(settings.everyday_words).exists():
+        problems.append("ZHANGBAN_EVERYDAY_WORDS 指向的文件或文件夹不存在：请检查路径，或删去此设置")
     problems += _keys(settings)
     if settings.profile == "production":
         problems += _pretend(settings)

@@ -111,10 +111,6 @@ class Items(Told):
     as_of: str | None
 
 
-class SituationQuery(Asked):
-    situation: Annotated[Line, Field(max_length=500)] | None = None
-
-
 class Part(BaseModel):
     """One part of a guide. `recorded` false: the item does not say, and `text` tells whom to ask."""
 
@@ -146,6 +142,7 @@ class Guide(Told):
     themes: list[str]
     as_of: str | None
     situations: list[dict[str, Any]]
+    asked: list[str] = Field(description="还没回答、且会改变材料清单的问题 id，按顺序问即可")
     parts: GuideParts
     online: bool | None
     online_url: str | None
@@ -278,7 +275,3 @@ class ConsentState(Told):
 
 class Consents(Told):
     items: list[ConsentState]
-
-
-class Themes(Told):
-    items: list[str]

@@ -1,6 +1,7 @@
 """The only place that knows the real things. Builds one frozen Deps; tests build their own through the same door."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 
@@ -9,11 +10,16 @@ from cases.store import Cases
 from cases.submit import Filing
 from content import publications_store
 from content import store as content_store
+from content import tallies as content_tallies
 from content.catalogue import Catalogue
+from content.finder import Finder
 from content.open_data_store import OpenData
 from content.publications import Publications
 from content.publications_store import PublicationStore
+from content.package_file import BUILT_IN, PackageFile
+from content.packages import Packages
 from content.store import Content
+from content.tallies import Tallies
 from core.client import Core, CoreAccount
 from core.types import Applicant
 from kit import idempotency, outbox
@@ -56,6 +62,8 @@ class Deps:
     open_data: OpenData
     publication_store: PublicationStore
     publications: Publications
+    tallies: Tallies
+    packages: Packages
     cases: Cases
     filing: Filing
     messages: Messages
@@ -99,6 +107,9 @@ def build(settings: Settings) -> Deps:
     box, residents, content = Outbox(mongo), Residents(mongo, keys), Content(mongo)
     publication_store = PublicationStore(mongo)
     cases, messages = Cases(mongo, keys), Messages(mongo)
+    tallies = Tallies(mongo)
+    words = [Path(settings.everyday_words)] if settings.everyday_words else []
+    catalogue = Catalogue(content, Finder(content, tallies, words), keep=settings.guide_cache_seconds)
     channels = {"wechat": WeChatPush(wechat, settings.wechat_templates, settings.wechat_state)}
     return Deps(
         settings=settings,
@@ -114,10 +125,12 @@ def build(settings: Settings) -> Deps:
         alipay=Alipay(http, AlipayAccount(settings.alipay_gateway, settings.alipay_app_id, *alipay_keys)),
         residents=residents,
         content=content,
-        catalogue=Catalogue(content, keep=settings.guide_cache_seconds),
         open_data=OpenData(mongo),
         publication_store=publication_store,
         publications=Publications(publication_store),
+        catalogue=catalogue,
+        tallies=tallies,
+        packages=Packages(catalogue, PackageFile(Path(settings.packages) if settings.packages else BUILT_IN)),
         cases=cases,
         filing=Filing(mongo, cases, box, core, Applicants(residents)),
         messages=messages,

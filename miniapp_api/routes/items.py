@@ -4,7 +4,8 @@ import orjson
 
 from content.search import Filters
 from miniapp_api.gate import Call, Raw, Routes
-from miniapp_api.shapes import Guide, ItemEntry, Items, ItemsQuery, SituationQuery
+from miniapp_api.shapes import Guide, ItemEntry, Items, ItemsQuery
+from miniapp_api.shapes_content import GuideQuery, ShortGuide
 
 routes = Routes()
 
@@ -29,6 +30,10 @@ async def item(call: Call, code: str) -> Raw:
     return Raw(orjson.dumps(await call.deps.catalogue.item(code)))
 
 
-@routes.add("GET", "/v1/items/<code:str>/guide", who="anyone", summary="办事指南，可按情形", query=SituationQuery, reply=Guide)
+@routes.add(
+    "GET", "/v1/items/<code:str>/guide", who="anyone", summary="办事指南，可按情形；form=short 是适老短版", query=GuideQuery, reply=Guide | ShortGuide
+)
 async def guide(call: Call, code: str) -> Raw:
+    if call.query.form == "short":
+        return Raw(orjson.dumps(await call.deps.catalogue.short(code, call.query.situation)))
     return Raw(await call.deps.catalogue.guide(code, call.query.situation))

@@ -80,6 +80,7 @@ def test_secrets_do_not_show_when_settings_are_printed() -> None:
         ({"field_key_current": "k9"}, "ZHANGBAN_FIELD_KEY_CURRENT"),
         ({"index_key": "AAAA"}, "ZHANGBAN_INDEX_KEY"),
         ({"index_key": "not base64!"}, "ZHANGBAN_INDEX_KEY"),
+        ({"packages": "nowhere/packages.json"}, "ZHANGBAN_PACKAGES"),
     ],
 )
 def test_keys_of_the_wrong_form_are_named_and_never_shown(change: dict[str, str], named: str) -> None:

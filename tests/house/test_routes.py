@@ -19,6 +19,10 @@ OPEN_TO_ANYONE = {
     "GET /v1/items",
     "GET /v1/items/<code:str>",
     "GET /v1/items/<code:str>/guide",
+    "GET /v1/packages",
+    "GET /v1/packages/<package_id:str>",
+    "GET /v1/themes",
+    "GET /v1/lists",
     "GET /healthz",
     "GET /readyz",
 }
