@@ -92,6 +92,7 @@ def _controls(app: Sanic[Any, Any], world: World, items: Items, cases: Cases) ->
         ("POST", "/core/cases/<case_no:str>/moves", cases.move),
         ("POST", "/core/items", items.change),
         ("POST", "/core/items/raw", items.raw),
+        ("POST", "/core/items/load", items.many),
         ("DELETE", "/core/items/<code:str>", items.remove),
         ("GET", "/faults", world.read_faults),
         ("PUT", "/faults", world.set_faults),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.types import Item
-from sandbox.gd import item
+from sandbox.gd import FIELDS, item, odd
 
 NOTHING = ["无", "无。", "", "   ", "\u3000", "\xa0无\xa0", None, "办理地点：无", "无线下办理窗口"]
 BASE = {"TASK_CODE": "11990100T0000000014000000000001", "TASK_NAME": "临江市某事项办理", "DEPT_NAME": "临江市某局"}
@@ -33,6 +33,9 @@ WHOLE = BASE | {
     "ONLINECHECK": "1",
     "URL": "https://service.example/1",
     "co_department": "市级某部门（审核）",
+    "parentCatalogId": "99000100100Y",
+    "parentCatalogName": "某事项",
+    "online_book_addr": "https://book.example/1",
     "bear_paltform": "某平台",
 }
 
@@ -43,6 +46,7 @@ def made(**other: Any) -> dict[str, Any]:
 
 def test_a_whole_record_is_an_item_of_the_contract_with_every_field_in_its_place() -> None:
     got = item(WHOLE)
+    assert odd(WHOLE) == []
     Item.model_validate({**got, "version": 1})
     assert got == {
         "code": "11990100T0000000014000000000001",
@@ -52,6 +56,10 @@ def test_a_whole_record_is_an_item_of_the_contract_with_every_field_in_its_place
         "everyday_names": ["办某事", "某事"],
         "catalogue_name": "某事项",
         "base_code": "990100001000",
+        "implementation_code": None,
+        "handling_code": None,
+        "parent_code": "99000100100Y",
+        "parent_name": "某事项",
         "department": {"name": "临江市某局", "code": "T00000001"},
         "co_departments": ["市级某部门（审核）"],
         "region": {"code": "990100", "name": "临江市"},
@@ -70,6 +78,8 @@ def test_a_whole_record_is_an_item_of_the_contract_with_every_field_in_its_place
         "visits": 1,
         "online": True,
         "online_url": "https://service.example/1",
+        "booking": True,
+        "booking_url": "https://book.example/1",
         "delivery": True,
         "source": {"bear_paltform": "某平台"},
     }
