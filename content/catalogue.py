@@ -5,8 +5,11 @@ import logging
 import time
 from typing import Any
 
-from content.guides import SHAPE, dated, encoded, unknown_item
+import orjson
+
+from content.guides import SHAPE, dated, guide
 from content.search import INDEXED, Filters, Found, Index
+from content.standing import standing, version_of
 from content.store import CatalogueState, Content
 from kit.clock import at_edge
 from kit.errors import Unavailable
@@ -46,17 +49,13 @@ class Catalogue:
         kept = None if situation else await self.store.guide(code)
         if kept is not None and kept[0] == SHAPE:
             return kept[1]
-        row = await self.store.item(code)
-        if row is None:
-            raise unknown_item()
-        return encoded(row["item"], situation)
+        found = await standing(self.store, code)
+        return orjson.dumps(guide(found.item, situation, found))
 
-    async def item(self, code: str) -> dict[str, Any]:
-        """The whole element set of the current version, with `as_of`. Raises NotFound."""
-        row = await self.store.item(code)
-        if row is None:
-            raise unknown_item()
-        return {**row["item"], "as_of": self.as_of}
+    async def item(self, code: str, version: int | None = None) -> dict[str, Any]:
+        """The whole element set of a version (default: the one in force or the last one), how it stands, and `as_of`. Raises NotFound."""
+        found = await standing(self.store, code) if version is None else await version_of(self.store, code, version)
+        return {**found.item, **found.told, "as_of": self.as_of}
 
     def find(self, query: str, filters: Filters, offset: int, limit: int) -> tuple[list[Found], int]:
         """One page and the total. Raises Unavailable until the first index stands."""

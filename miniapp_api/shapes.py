@@ -135,26 +135,6 @@ class GuideParts(Told):
     delivery: Part
 
 
-class Guide(Told):
-    code: str
-    version: int
-    name: str
-    kind: str | None
-    department: str
-    region: dict[str, Any] | None
-    audience: list[str]
-    themes: list[str]
-    as_of: str | None
-    situations: list[dict[str, Any]]
-    parts: GuideParts
-    online: bool | None
-    online_url: str | None
-    legal_basis: list[dict[str, Any]] | None
-    results: list[dict[str, Any]] | None
-    faq: list[dict[str, Any]]
-    can_apply: bool
-
-
 class NewDraft(Asked):
     item_code: Annotated[Line, Field(min_length=1, max_length=64)]
 

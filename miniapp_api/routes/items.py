@@ -3,8 +3,10 @@
 import orjson
 
 from content.search import Filters
+from content.versions import changes, versions_of
 from miniapp_api.gate import Call, Raw, Routes
-from miniapp_api.shapes import Guide, ItemEntry, Items, ItemsQuery, SituationQuery
+from miniapp_api.item_shapes import DiffQuery, Guide, ItemDiff, ItemVersion, ItemVersions, VersionQuery
+from miniapp_api.shapes import ItemEntry, Items, ItemsQuery, SituationQuery
 
 routes = Routes()
 
@@ -24,9 +26,19 @@ async def list_items(call: Call) -> Items:
     )
 
 
-@routes.add("GET", "/v1/items/<code:str>", who="anyone", summary="事项全部要素")
+@routes.add("GET", "/v1/items/<code:str>", who="anyone", summary="事项全部要素，可看旧版", query=VersionQuery)
 async def item(call: Call, code: str) -> Raw:
-    return Raw(orjson.dumps(await call.deps.catalogue.item(code)))
+    return Raw(orjson.dumps(await call.deps.catalogue.item(code, call.query.version)))
+
+
+@routes.add("GET", "/v1/items/<code:str>/versions", who="anyone", summary="事项的各个版本", reply=ItemVersions)
+async def versions(call: Call, code: str) -> ItemVersions:
+    return ItemVersions(items=[ItemVersion(**one) for one in await versions_of(call.deps.content, code)])
+
+
+@routes.add("GET", "/v1/items/<code:str>/diff", who="anyone", summary="两个版本的不同，默认最近一次变更", query=DiffQuery, reply=ItemDiff)
+async def difference(call: Call, code: str) -> Raw:
+    return Raw(orjson.dumps(await changes(call.deps.content, code, call.query.since, call.query.to)))
 
 
 @routes.add("GET", "/v1/items/<code:str>/guide", who="anyone", summary="办事指南，可按情形", query=SituationQuery, reply=Guide)

@@ -15,6 +15,8 @@ OPEN_TO_ANYONE = {
     "GET /v1/items",
     "GET /v1/items/<code:str>",
     "GET /v1/items/<code:str>/guide",
+    "GET /v1/items/<code:str>/versions",
+    "GET /v1/items/<code:str>/diff",
     "GET /healthz",
     "GET /readyz",
 }
