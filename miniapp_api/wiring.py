@@ -114,6 +114,13 @@ def build(settings: Settings) -> Deps:
     )
 
 
+async def catalogue_store(settings: Settings) -> tuple[Mongo, Content]:
+    """For commands that touch nothing but the catalogue; the caller closes."""
+    mongo = connect(settings.mongo_url, settings.mongo_database)
+    await mongo.create_indexes(content_store.INDEXES)
+    return mongo, Content(mongo)
+
+
 def keyring(settings: Settings) -> Keyring:
     """Raises ValueError for keys of the wrong length or an unknown current key."""
     keys = {str(name): unbase64(str(value)) for name, value in orjson.loads(secret(settings.field_keys)).items()}

@@ -73,7 +73,7 @@ class Items:
         return json(self.record(item["code"]))
 
     async def many(self, request: Request) -> HTTPResponse:
-        """World control: POST /world/core/items/load {lines: [raw line, …], format: gd|items, batch?, first?} -> what changed, was bad or odd."""
+        """World control: POST /world/core/items/load {lines: [raw line, …], format: gd|items, batch?, first?} -> what became of each."""
         asked = body_of(request)
         lines, format, first = asked.get("lines"), asked.get("format", "gd"), asked.get("first", 1)
         wrong = [] if isinstance(lines, list) and all(isinstance(one, str) for one in lines) else ["lines 应为文字的列表"]
@@ -87,7 +87,8 @@ class Items:
             loaded = sum(self._upsert(one["item"], batch) for one in good)
         odd = [{"line": one["line"], "code": one["code"], **told} for one in good for told in one["odd"]]
         bad = [one for one in found if "item" not in one]
-        return json({"loaded": loaded, "unchanged": len(good) - loaded, "bad": bad, "odd": odd})
+        told = [{"line": one["line"], "code": one["code"]} for one in good]
+        return json({"loaded": loaded, "unchanged": len(good) - loaded, "good": told, "bad": bad, "odd": odd})
 
     async def raw(self, request: Request) -> HTTPResponse:
         """World control: POST /world/core/items/raw {record}: puts a record into the feed unchecked, to see what a bad one does."""

@@ -21,11 +21,16 @@ def converted(lines: Iterable[bytes | str], first: int = 1, format: str = "") ->
         if not line.strip():
             continue
         try:
-            yield {"line": number, **_converted(orjson.loads(line), format)}
+            yield {"line": number, **_converted(orjson.loads(_without_mark(line)), format)}
         except KeyError as exc:
             yield {"line": number, "why": f"缺少 {exc.args[0]}"}
         except (orjson.JSONDecodeError, TypeError, ValueError) as exc:
             yield {"line": number, "why": f"不是一行 JSON 对象：{exc}" if isinstance(exc, orjson.JSONDecodeError) else str(exc)}
+
+
+def _without_mark(line: bytes | str) -> bytes | str:
+    """Some editors put a byte order mark at the beginning of a file."""
+    return line.removeprefix(b"\xef\xbb\xbf") if isinstance(line, bytes) else line.removeprefix("\ufeff")
 
 
 def _converted(record: Any, format: str) -> Json:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.types import Item
-from sandbox.gd import FIELDS, item, odd
+from sandbox.gd import item, odd
 
 NOTHING = ["无", "无。", "", "   ", "\u3000", "\xa0无\xa0", None, "办理地点：无", "无线下办理窗口"]
 BASE = {"TASK_CODE": "11990100T0000000014000000000001", "TASK_NAME": "临江市某事项办理", "DEPT_NAME": "临江市某局"}
