@@ -80,17 +80,18 @@ def odd(record: Json) -> list[Json]:
     """What was odd about a record that `item` reads: [{field, value, why}]. Nothing said in one of the usual ways is not odd."""
     made = item(record)
     found = [_odd(key, record[key], "不认识的字段，原样保留") for key in record if _is_strange(record, key)]
+    unread = _unread(record, made)
     for key in FIELDS.keys() & record.keys():
-        found += [_odd(key, record[key], why) for why in _why(record, made, key)]
+        found += [_odd(key, record[key], why) for why in _why(record, unread, key)]
     return sorted(found, key=lambda one: (one["field"], one["why"]))
 
 
-def _why(record: Json, made: Json, key: str) -> list[str]:
+def _why(record: Json, unread: set[str], key: str) -> list[str]:
     value, told = record[key], list[str]()
     said = _said(value)
     if key in _LISTS and isinstance(value, str):
         told.append("应为列表，写成了文字")
-    if key in _unread(record, made) and not (key == "visit_number" and _only_a_counter(record)):
+    if key in unread and not (key == "visit_number" and _only_a_counter(record)):
         told.append("内容读不懂，原样保留")
     if _has_stray_spaces(value):
         told.append("有多余的空格或全角、不换行空格")

@@ -1,57 +1,16 @@
 """Items come from the feed, in any order and any state of repair; guides say what is recorded and nothing else."""
 
-from typing import Any
-
 import orjson
 import pytest
 
-from content import store as store_module
 from content.catalogue import Catalogue
 from content.guides import SHAPE, guide
 from content.search import Filters, Index, tokens
 from content.store import Change, Content
 from content.sync import reshape, sync
-from core.types import Item, ItemRecord, RawItemPage
 from kit.errors import Invalid, NotFound, NotReached, Unavailable
 from kit.mongo import Mongo
-
-
-def make_item(code: str = "I1", version: int = 1, **fields: Any) -> dict[str, Any]:
-    base = {"code": code, "version": version, "name": f"事项{code}", "department": {"name": "测试局"}}
-    return Item.model_validate({**base, **fields}).model_dump(mode="json")
-
-
-def record(seq: int, item: dict[str, Any] | None, code: str = "", version: int = 1, op: str = "upsert") -> ItemRecord:
-    fields = {"code": item["code"], "version": item["version"]} if item and not code else {"code": code, "version": version}
-    return ItemRecord.model_validate({"seq": seq, "op": op, "batch": "b", "item": item, **fields})
-
-
-class Feed:
-    """A pretend core that serves records two a page and may fail at a page."""
-
-    def __init__(self, *records: ItemRecord) -> None:
-        self.records = list(records)
-        self.fail_at: str | None = None
-        self.spoilt: dict[int, dict[str, Any]] = {}
-
-    async def items_page(self, cursor: str, limit: int = 200) -> RawItemPage:
-        if cursor == self.fail_at:
-            raise NotReached("core", "down")
-        after = int(cursor or 0)
-        rest = [one for one in self.records if one.seq > after]
-        page = rest[:2]
-        last = page[-1].seq if page else after
-        return RawItemPage(
-            records=tuple(one.model_dump(mode="json") | self.spoilt.get(one.seq, {}) for one in page),
-            next_cursor=str(last) if last else "",
-            has_more=len(rest) > 2,
-        )
-
-
-@pytest.fixture
-async def store(mongo: Mongo) -> Content:
-    await mongo.create_indexes(store_module.INDEXES)
-    return Content(mongo)
+from tests.content.catalogue import Feed, make_item, record
 
 
 async def test_a_sync_cut_off_half_way_goes_on_where_it_stopped_and_repeats_nothing(store: Content) -> None:
