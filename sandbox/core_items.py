@@ -128,10 +128,13 @@ class Items:
         return True
 
     def _put(self, code: str, version: int, batch: str, item: dict[str, Any] | None, digest: str, more: dict[str, Any] | None = None) -> None:
-        """The newest record of a code replaces the one before, at the end of the feed; one still to come leaves it there."""
-        before = self._book.get("item_at", code)
-        if before is not None and not _is_to_come(more or {}):
-            self._book.take("feed", before["place"])
+        """The newest record of a code replaces those before, at the end of the feed; one still to come leaves them there."""
+        before = self._book.get("item_at", code) or {}
+        earlier = [*before.get("earlier", []), before["place"]] if before else []
+        if not _is_to_come(more or {}):
+            for place in earlier:
+                self._book.take("feed", place)
+            earlier = []
         seq = self._next_seq()
         record = {
             "seq": seq,
@@ -144,7 +147,8 @@ class Items:
             **(more or {}),
         }
         self._book.put("feed", f"{seq:012d}", record)
-        self._book.put("item_at", code, {"place": f"{seq:012d}", "version": version, "digest": digest, "live": item is not None})
+        at = {"place": f"{seq:012d}", "version": version, "digest": digest, "live": item is not None, "earlier": earlier}
+        self._book.put("item_at", code, at)
 
     def _next_seq(self) -> int:
         last = (self._book.get("counter", "items") or {"n": 0})["n"] + 1

@@ -149,7 +149,9 @@ def _has_stray_spaces(value: Any) -> bool:
 
 
 def _says_something(value: Any) -> bool:
-    return _said(value) is not None if isinstance(value, str | int | float) else bool(value)
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return _said(value) is not None
+    return value is not None and value not in ([], {})
 
 
 def _said(value: Any) -> str | None:
