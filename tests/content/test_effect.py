@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -248,23 +249,36 @@ async def test_a_sync_killed_between_any_two_steps_is_finished_by_the_next(store
 @pytest.mark.filterwarnings("ignore:coroutine")
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("step", CLOCK_STEPS)
-async def test_the_clocks_work_killed_between_any_two_steps_is_finished_by_the_next(store: Content, mongo: Mongo, step: str, after: bool) -> None:
-    await feed_in(
-        store,
-        record(1, make_item("I1")),
-        record(2, make_item("I1", 2), effective_from=days_from_now(1)),
-        record(3, make_item("I2"), effective_to=days_from_now(1)),
-    )
+@pytest.mark.parametrize("what", ["begins", "ends"])
+async def test_the_clocks_work_killed_between_any_two_steps_is_finished_by_the_next(
+    store: Content, mongo: Mongo, what: str, step: str, after: bool
+) -> None:
+    new = make_item("I1", 2, name="新名称")
+    turning = record(2, new, effective_from=days_from_now(1)) if what == "begins" else record(2, make_item("I1", 2), effective_to=days_from_now(1))
+    await feed_in(store, record(1, make_item("I1")), turning)
     catalogue = Catalogue(store, keep=0)
     await catalogue.refresh()
     await days_pass(mongo, 2)
-    with pytest.raises(Cut):
+    with suppress(Cut):  # an end has no guide to write
         await take_effect(Failing(mongo, step, after=after))
     await take_effect(store)
     assert await take_effect(store) == 0
+    await catalogue.refresh()  # reads anew only where the revision moved
+    assert [one.name for one in catalogue.find("", Filters(), 0, 10)[0]] == (["新名称"] if what == "begins" else [])
+    assert (await served(store))["state"] == ("in_effect" if what == "begins" else "ended")
+
+
+async def test_an_index_is_rebuilt_when_a_page_or_the_clock_changed_something(store: Content, mongo: Mongo) -> None:
+    catalogue = Catalogue(store, keep=0)
+    seen = []
+    for change in (record(1, make_item("I1")), record(2, make_item("I2"), effective_from=days_from_now(1)), removed(3, "I1")):
+        await feed_in(store, change)
+        await catalogue.refresh()
+        seen.append([one.code for one in catalogue.find("", Filters(), 0, 10)[0]])
+    await days_pass(mongo, 2)
+    await take_effect(store)
     await catalogue.refresh()
-    assert [one.code for one in catalogue.find("", Filters(), 0, 10)[0]] == ["I1"]
-    assert ((await served(store))["version"], (await served(store, "I2"))["state"]) == (2, "ended")
+    assert [*seen, [one.code for one in catalogue.find("", Filters(), 0, 10)[0]]] == [["I1"], ["I1"], [], ["I2"]]
 
 
 async def test_two_workers_at_one_feed_count_every_record_once(store: Content, mongo: Mongo) -> None:
