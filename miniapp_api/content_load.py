@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 
 from content.load import FeedInCharge, Loaded, begin, finish, load
+from content.store import INDEXES
 from kit.clock import at_edge, now
 from kit.mongo import PyMongoError
 from miniapp_api import settings as house
@@ -148,8 +149,11 @@ def _into_sandbox(made: Report, lines: list[bytes], url: str) -> None:
             texts.append("")  # keeps the numbers of the lines after it
     for first, some in _parts(texts):
         answer = _post(f"{url}/world/core/items/load", {"lines": some, "format": made.format, "first": first, "batch": batch})
-        made.seen(answer.pop("good"))
-        made.add(Loaded(**answer))
+        try:
+            made.seen(answer["good"])
+            made.add(Loaded(answer["loaded"], answer["unchanged"], answer["bad"], answer["odd"]))
+        except (KeyError, TypeError) as exc:
+            raise CannotLoad(f"在 {url} 回答的不是沙箱，请用 --sandbox 给出它的地址") from exc
         progress.at(first + len(some) - 1)
 
 
@@ -163,7 +167,7 @@ def _post(url: str, body: Json) -> Json:
             return answer
     except HTTPError as exc:
         raise CannotLoad(f"沙箱没有接受（{exc.code}）：{exc.read()[:300].decode(errors='replace')}") from exc
-    except (URLError, HTTPException, TimeoutError) as exc:
+    except (URLError, HTTPException, TimeoutError, ValueError) as exc:
         raise CannotLoad(f"沙箱没有回应：{url}。请先用 make run 启动，或用 --sandbox 给出它的地址。") from exc
 
 
@@ -171,9 +175,10 @@ async def _into_store(made: Report, file: Path, lines: int, force: bool) -> None
     given = house.load()
     if not given.mongo_url:
         raise CannotLoad("缺少设置 MONGO_URL：请在环境变量中给出要载入的数据库")
-    mongo, store = await catalogue_store(given)
+    mongo, store = catalogue_store(given)
     progress, batch = Progress(lines), f"load-{at_edge(now())}"
     try:
+        await mongo.create_indexes(INDEXES)
         await begin(store, force=force)
         for _, some in _parts(_converted(file, made.format)):
             made.found.bad += [one for one in some if "item" not in one]

@@ -114,10 +114,9 @@ def build(settings: Settings) -> Deps:
     )
 
 
-async def catalogue_store(settings: Settings) -> tuple[Mongo, Content]:
-    """For commands that touch nothing but the catalogue; the caller closes."""
+def catalogue_store(settings: Settings) -> tuple[Mongo, Content]:
+    """For commands that touch nothing but the catalogue; the caller closes. No traffic yet."""
     mongo = connect(settings.mongo_url, settings.mongo_database)
-    await mongo.create_indexes(content_store.INDEXES)
     return mongo, Content(mongo)
 
 

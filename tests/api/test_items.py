@@ -180,12 +180,19 @@ def test_a_file_is_not_loaded_into_a_store_that_a_core_feeds(stack: Stack, tmp_p
         (["FILE", "--to", "store"], "MONGO_URL", 2),
         (["FILE", "--sandbox", "http://127.0.0.1:9"], "沙箱没有回应", 2),
         (["FILE", "--sandbox", "ftp://x"], "http", 2),
+        (["FILE", "--sandbox", "API"], "沙箱没有接受", 2),
     ],
 )
-def test_a_load_that_cannot_begin_says_why_in_one_sentence(arguments: list[str], told: str, status: int, tmp_path: Path) -> None:
-    file = gd_file(tmp_path, new_code())
-    done = zhangban(*[{"FILE": str(file), "MISSING": str(tmp_path / "none")}.get(one, one) for one in arguments], MONGO_URL="")
+def test_a_load_that_cannot_begin_says_why_in_one_sentence(arguments: list[str], told: str, status: int, stack: Stack, tmp_path: Path) -> None:
+    meant = {"FILE": str(gd_file(tmp_path, new_code())), "MISSING": str(tmp_path / "none"), "API": stack.api}
+    done = zhangban(*[meant.get(one, one) for one in arguments], MONGO_URL="")
     assert done.returncode == status and told in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_away_is_said_to_be_away(tmp_path: Path) -> None:
+    away = "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200"
+    done = zhangban(str(gd_file(tmp_path, new_code())), "--to", "store", MONGO_URL=away)
+    assert done.returncode == 2 and "数据库没有回应" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_where_nothing_could_be_loaded_the_exit_code_says_so(stack: Stack, tmp_path: Path) -> None:

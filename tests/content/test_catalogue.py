@@ -134,6 +134,31 @@ def test_fees_are_told_in_yuan_and_limits_in_their_own_unit() -> None:
     assert parts["time_limit"]["text"] == "承诺5个工作日，法定20个自然日"
 
 
+def test_what_residents_need_of_the_whole_element_set_is_in_the_parts() -> None:
+    item = make_item(
+        promised_limit={"days": 5},
+        special_procedures=[{"name": "听证", "days": 20}, {"name": "专家评审"}],
+        visits=1,
+        visits_reason="须采集指纹",
+        delivery=True,
+        materials_by_courier=False,
+        consult_phone="0990-1",
+        consultation={"web": "https://ask.example", "email": "ask@example.cn"},
+        supervision={"phone": "0990-2"},
+        statutory_limit={"days": 2, "unit": "个月"},
+        quantity_limit="每年一百个",
+        online_payment=True,
+    )
+    parts = guide(item)["parts"]
+    assert {name: parts[name]["text"] for name in ("time_limit", "visits", "delivery", "contact")} == {
+        "time_limit": "承诺5个工作日，法定2个月，不含听证（20个工作日）、专家评审",
+        "visits": "最多跑 1 次：须采集指纹",
+        "delivery": "结果可以快递送达；材料不能快递提交",
+        "contact": "咨询电话：0990-1；咨询网址：https://ask.example；咨询邮箱：ask@example.cn；监督投诉：0990-2",
+    }
+    assert parts["fee"]["online_payment"] is True and parts["conditions"]["quantity_limit"] == "每年一百个"
+
+
 def test_search_finds_by_name_and_everyday_name_and_filters() -> None:
     items = [
         make_item("A", name="居民身份证补领", everyday_names=["身份证丢了"], themes=["证件办理"], region={"code": "990100", "name": "市"}),
