@@ -5,9 +5,12 @@ import logging
 import time
 from typing import Any
 
+import orjson
+
 from content.finder import Finder
-from content.guides import SHAPE, dated, encoded, unknown_item
+from content.guides import SHAPE, dated, guide
 from content.short import short
+from content.standing import standing, version_of
 from content.store import CatalogueState, Content
 from kit.clock import at_edge
 from kit.mongo import PyMongoError
@@ -45,26 +48,20 @@ class Catalogue:
 
     async def short(self, code: str, situation: str | None = None) -> dict[str, Any]:
         """The short form of the guide, with `as_of`. Raises NotFound, Invalid."""
-        row = await self.store.item(code)
-        if row is None:
-            raise unknown_item()
-        return {**short(row["item"], situation), "as_of": self.as_of}
+        found = await standing(self.store, code)
+        return {**short(found.item, situation), "state": found.told["state"], "notice": found.told["notice"], "as_of": self.as_of}
 
     async def _guide(self, code: str, situation: str | None) -> bytes:
         kept = None if situation else await self.store.guide(code)
         if kept is not None and kept[0] == SHAPE:
             return kept[1]
-        row = await self.store.item(code)
-        if row is None:
-            raise unknown_item()
-        return encoded(row["item"], situation)
+        found = await standing(self.store, code)
+        return orjson.dumps(guide(found.item, situation, found))
 
-    async def item(self, code: str) -> dict[str, Any]:
-        """The whole element set of the current version, with `as_of`. Raises NotFound."""
-        row = await self.store.item(code)
-        if row is None:
-            raise unknown_item()
-        return {**row["item"], "as_of": self.as_of}
+    async def item(self, code: str, version: int | None = None) -> dict[str, Any]:
+        """The whole element set of a version (default: the one in force or the last one), how it stands, and `as_of`. Raises NotFound."""
+        found = await standing(self.store, code) if version is None else await version_of(self.store, code, version)
+        return {**found.item, **found.told, "as_of": self.as_of}
 
     @property
     def as_of(self) -> str | None:

@@ -56,7 +56,7 @@ class Listing:
     def asked(self, filters: Filters) -> dict[str, tuple[str, ...]]:
         """The values each filter admits; only of filters that are set."""
         wanted = {"theme": filters.theme, "department": filters.department, "list": filters.list}
-        admitted = {field: (value,) for field, value in wanted.items() if value}
+        admitted: dict[str, tuple[str, ...]] = {field: (value,) for field, value in wanted.items() if value}
         if filters.audience:
             admitted["audience"] = tuple(widened(filters.audience))
         if filters.region:

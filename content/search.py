@@ -38,6 +38,7 @@ class Found:
     code: str
     name: str
     department: str
+    region: str | None
     score: float | None
     marks: tuple[tuple[int, int], ...] = ()
 
@@ -105,7 +106,7 @@ class Index:
         if not query.strip():
             places = self.listing.places(filters)
             page = [self.listing.entries[place] for place in places[offset : offset + limit]]
-            return Answer(tuple(Found(one.code, one.name, one.department, None) for one in page), len(places), places=places)
+            return Answer(tuple(Found(one.code, one.name, one.department, one.region or None, None) for one in page), len(places), places=places)
         asked = self.listener.asked(query)
         ranked = self._ranked(asked, filters)
         if not ranked:
@@ -127,7 +128,9 @@ class Index:
     def _ranked(self, asked: Asked, filters: Filters) -> list[tuple[float, float, _Family]]:
         """(score, share of the name that was asked for, family), best first; equal scores by code, so that every process answers the same."""
         ranked, share, implied = [], self._coverage.share, self.listener.names.implied
-        wanted = {word for one in asked.heard if one.phrase.act for word in one.phrase.words} | {act for act in self.listener.names.acts if act in asked.text}
+        wanted = {word for one in asked.heard if one.phrase.act for word in one.phrase.words} | {
+            act for act in self.listener.names.acts if act in asked.text
+        }
         for score, number in self._candidates(asked, filters):
             family = self._families[number]
             covered = max(share(name, asked.terms, implied) * (_ALIAS if place else 1.0) for place, name in enumerate(family.names))
@@ -161,7 +164,7 @@ class Index:
         query = tantivy.Query.boolean_query([(tantivy.Occur.Must, scored), *kept]) if kept else scored
         hits = self._searcher.search(query, limit=_CANDIDATES, count=False).hits
         numbers = self._searcher.fast_field_values("family", [address for _, address in hits])
-        return [(score, int(number)) for (score, _), number in zip(hits, numbers, strict=True)]
+        return [(score, int(number)) for (score, _), number in zip(hits, numbers, strict=True) if number is not None]
 
     def _rarity(self, term: str) -> float:
         count = self._counts.get(term, 0)
@@ -171,7 +174,7 @@ class Index:
         return bool(ranked)
 
     def _found(self, entry: Entry, score: float, asked: Asked) -> Found:
-        return Found(entry.code, entry.name, entry.department, round(score, 3), _marks(entry.name, asked))
+        return Found(entry.code, entry.name, entry.department, entry.region or None, round(score, 3), _marks(entry.name, asked))
 
 
 def _marks(name: str, asked: Asked) -> tuple[tuple[int, int], ...]:
@@ -208,7 +211,12 @@ def _own_words(texts: Iterable[tuple[str, ...]], names: EverydayNames) -> Iterab
 
 
 def _fields(item: dict[str, Any], names: Sequence[str], segmenter: Segmenter) -> dict[str, list[str]]:
-    about = [item["department"]["name"], *item["themes"], *(one["name"] for one in item.get("materials") or ()), (item["conditions"] or "")[:_CONDITIONS]]
+    about = [
+        item["department"]["name"],
+        *item["themes"],
+        *(one["name"] for one in item.get("materials") or ()),
+        (item["conditions"] or "")[:_CONDITIONS],
+    ]
     return {
         "name": terms(names[0], segmenter),
         "everyday": [term for name in names[1:] for term in terms(name, segmenter)],

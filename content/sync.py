@@ -1,90 +1,152 @@
-"""The items feed into our store: page by page, cursor last, so that a crash repeats a page and never skips one."""
+"""The items feed into our store: page by page, cursor last, so that a crash repeats a page and never skips one.
+
+A record whose time has not come is kept and takes effect by the clock (`take_effect`), without another word from the core.
+"""
 
 import hashlib
+import json
 import logging
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from content.guides import SHAPE, encoded
 from content.store import Change, Content
 from core.client import Core
-from core.types import Item, ItemRecord
+from core.items import ItemRecord
+from core.reading import read_item, why
 from kit.clock import now
 
 log = logging.getLogger(__name__)
+FOREVER = 9000  # a year from which on an end means "no end" (9999-12-31 is how many sources say it)
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What one run did, in records."""
+    """What one run did, in records. `waiting`: their time has not come. `odd`: values put aside, per field."""
 
     applied: int
     unchanged: int
     parked: int
     finished: bool
+    waiting: int = 0
+    odd: Counter[str] = field(default_factory=Counter)
 
 
 async def sync(store: Content, core: Core, *, pages: int = 1000) -> Synced:
     """Take what changed since the last run. Raises kit.errors.NotReached when the core is away; what was applied stays."""
-    applied = unchanged = parked = 0
+    applied = unchanged = parked = waiting = 0
+    odd = Counter[str]()
     for _ in range(pages):
         before = await store.state()
         started = now()
         page = await core.items_page(before.cursor)
         changes = [change for raw in page.records if (change := await _read(store, raw)) is not None]
-        await store.keep_guides(changes, SHAPE)
-        fresh = await store.apply(changes, before.revision + 1)
-        applied, unchanged, parked = applied + fresh, unchanged + len(changes) - fresh, parked + len(page.records) - len(changes)
+        due = [one for one in changes if one.starts_at is None or one.starts_at <= now()]
+        fresh = await keep(store, changes, due, before.revision + 1)
+        applied, unchanged, parked = applied + fresh, unchanged + len(due) - fresh, parked + len(page.records) - len(changes)
+        waiting += len(changes) - len(due)
+        odd.update(_field(one["field"]) for change in changes for one in change.odd)
         last = not page.has_more
         revision = before.revision + (1 if page.records else 0)
         if not await store.advance(before, page.next_cursor, revision, started if last else None):
-            return Synced(applied, unchanged, parked, finished=False)  # another worker is at it
+            return Synced(applied, unchanged, parked, False, waiting, odd)  # another worker is at it
         if last:
-            return Synced(applied, unchanged, parked, finished=True)
-    return Synced(applied, unchanged, parked, finished=False)
+            return Synced(applied, unchanged, parked, True, waiting, odd)
+    return Synced(applied, unchanged, parked, False, waiting, odd)
+
+
+async def keep(store: Content, changes: list[Change], due: list[Change], revision: int) -> int:
+    """Versions, then guides, then items; any prefix of it may be repeated. Returns how many items changed."""
+    await store.keep_versions(changes)
+    newest = {one.code: one for one in sorted(due, key=lambda one: one.seq)}  # two of a code on one page: the bulk write keeps no order
+    await store.keep_guides(list(newest.values()), SHAPE)
+    return await store.apply(list(newest.values()), revision)
+
+
+async def take_effect(store: Content) -> int:
+    """What the clock changed: versions that begin and items that end now. Returns how many; repeating it after a crash is harmless."""
+    rows = await store.begun()
+    if rows:
+        changes = [made(row, row["code"], row["item"]) for row in rows]
+        await keep(store, [], changes, (await store.state()).revision + 1)
+    ended = await store.newly_ended()
+    if rows or ended:
+        await store.touch()
+        await store.stop_waiting(rows)
+        await store.mark_end_seen(ended)
+    return len(rows) + len(ended)
 
 
 async def reshape(store: Content) -> int:
     """After an upgrade: guides made in another shape are made anew. Returns how many; until then readers get them shaped as they ask."""
     rows = await store.other_shapes(SHAPE)
-    await store.keep_guides([_change(row["_id"], row["version"], row["seq"], row["item"]) for row in rows], SHAPE)
+    await store.keep_guides([made(row, row["_id"], row["item"]) for row in rows], SHAPE)
     return len(rows)
 
 
 async def _read(store: Content, raw: dict[str, Any]) -> Change | None:
     """None for a record that cannot be read; it is kept with the reason."""
     try:
-        record = ItemRecord.model_validate(raw)
-        item = _item(record)
-    except (ValidationError, ValueError) as exc:
+        return _change(raw)
+    except (ValidationError, ValueError, OverflowError) as exc:
         await store.park(_place(raw), str(raw.get("code"))[:100], _why(exc), raw)
         log.warning("item parked", extra={"code": str(raw.get("code"))[:64], "seq": str(raw.get("seq"))[:20]})
         return None
-    return _change(record.code, record.version, record.seq, None if item is None else item.model_dump(mode="json"))
 
 
-def _change(code: str, version: int, seq: int, item: dict[str, Any] | None) -> Change:
-    return Change(code, version, seq, item, None if item is None else encoded(item))
-
-
-def _item(record: ItemRecord) -> Item | None:
+def _change(raw: dict[str, Any]) -> Change:
+    record = ItemRecord.model_validate(raw)
+    row: dict[str, Any] = {"version": record.version, "seq": record.seq, "batch": record.batch[:200], "replaced_by": record.replaced_by}
+    row |= {"starts_at": _utc(record.effective_from), "ends_at": _utc(record.effective_to)}
+    if row["ends_at"] is not None and row["ends_at"].year >= FOREVER:
+        row["ends_at"] = None
     if record.op == "remove":
-        return None
-    item = Item.model_validate(record.item)
+        return made(row, record.code, None)
+    item, odd = read_item(record.item or {})
     if item.code != record.code or item.version != record.version:
         raise ValueError("code or version differ from the record's")
-    return item
+    return made(row | {"odd": [asdict(one) for one in odd]}, record.code, item.model_dump(mode="json"))
+
+
+def made(row: dict[str, Any], code: str, item: dict[str, Any] | None, *, by_hand: bool = False) -> Change:
+    """A change from a record or from a stored row (one of an earlier release has no dates)."""
+    starts_at, ends_at = row.get("starts_at"), row.get("ends_at")
+    guide = None if item is None else encoded(item, dates=(starts_at, ends_at), replaced_by=tuple(row.get("replaced_by") or ()))
+    return Change(
+        code=code,
+        version=row["version"],
+        seq=row["seq"],
+        item=item,
+        guide=guide,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        replaced_by=tuple(row.get("replaced_by") or ()),
+        batch=row.get("batch", ""),
+        odd=tuple(row.get("odd") or ()),
+        by_hand=by_hand,
+    )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """Raises OverflowError at the edges of the calendar."""
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def _field(path: str) -> str:
+    """`materials.3.copies` -> `materials.copies`, so that they can be counted."""
+    return ".".join(part for part in path.split(".") if not part.isdecimal())
 
 
 def _place(raw: dict[str, Any]) -> str:
     """Where a bad record is kept: the same one twice is kept once."""
-    return hashlib.sha256(orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
 
 
 def _why(exc: Exception) -> str:
     if isinstance(exc, ValidationError):
-        return "; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors())[:2000]
+        return "; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {why(error['type'])}（{error['msg']}）" for error in exc.errors())[:2000]
     return str(exc)

@@ -81,7 +81,7 @@ class Segmenter:
 
     def cut(self, text: str) -> list[str]:
         """Every character of the text, in words."""
-        return self._jieba.lcut(text, HMM=False)
+        return list(self._jieba.cut(text, HMM=False))
 
     def words(self, text: str) -> tuple[str, ...]:
         """Han words of the text and the shorter words inside them."""

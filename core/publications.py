@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, field_validator, model_validator
 
-from core.types import Code, Department, Frozen, Name, Region, Text
+from core.frozen import Code, Frozen, Name, Text
+from core.items import Department, Region
 
 
 def _of_our_days(moment: datetime) -> datetime:

@@ -1,6 +1,7 @@
 """The `zhangban` command: what operators and developers start."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ import typer
 from kit import log as kit_log
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="掌办：微信、支付宝城市服务小程序后端。")
+
+content = typer.Typer(no_args_is_help=True, help="事项目录。")
+app.add_typer(content, name="content")
 
 
 @app.command()
@@ -47,6 +51,21 @@ def demo(
     from miniapp_api import demo as journey
 
     raise SystemExit(_plain(lambda: journey.main(items)))
+
+
+@content.command("load")
+def content_load(
+    file: Annotated[Path, typer.Argument(help="事项文件，每行一个 JSON 对象")],
+    format: Annotated[str, typer.Option(help="gd（广东省事项目录）或 items（契约里的事项）")] = "gd",
+    to: Annotated[str, typer.Option(help="sandbox（运行着的沙箱，再由同步载入）或 store（直接写入 MONGO_URL 的数据库）")] = "sandbox",
+    report: Annotated[Path | None, typer.Option(help="把完整的报告（JSON）写到这个文件")] = None,
+    sandbox: Annotated[str, typer.Option(help="沙箱的地址")] = f"http://127.0.0.1:{os.environ.get('ZHANGBAN_SANDBOX_PORT') or 9000}",
+    force: Annotated[bool, typer.Option("--force", help="核心平台的同步已经开始也写入数据库")] = False,
+) -> None:
+    """载入一份事项目录，并报告不寻常的地方。例：zhangban content load items.jsonl --format gd --to sandbox --report report.json"""
+    from miniapp_api import content_load as loading
+
+    raise SystemExit(_plain(lambda: loading.main(file, format, to, report, sandbox.rstrip("/"), force)))
 
 
 def _plain(command: Callable[[], int | None]) -> int:

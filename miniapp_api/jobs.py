@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from cases import submit
 from content import publications
-from content.sync import reshape, sync
+from content.sync import reshape, sync, take_effect
 from kit.errors import Outside
 from kit.mongo import PyMongoError
 from kit.outbox import Row, Worker
@@ -51,9 +51,13 @@ async def run(deps: Deps) -> None:
 
 
 async def sync_items(deps: Deps) -> None:
+    turned = await take_effect(deps.content)
+    if turned:
+        log.info("items began or ended", extra={"items": turned})
     done = await sync(deps.content, deps.core)
-    if done.applied or done.parked:
-        log.info("catalogue synced", extra={"applied": done.applied, "parked": done.parked, "finished": done.finished})
+    if done.applied or done.parked or done.waiting:
+        counts = {"applied": done.applied, "parked": done.parked, "waiting": done.waiting, "odd": dict(done.odd)}
+        log.info("catalogue synced", extra=counts | {"finished": done.finished})
 
 
 async def take_publications(deps: Deps) -> None:

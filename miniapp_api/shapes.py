@@ -87,30 +87,6 @@ class Phone(Asked):
     code: Annotated[Line, Field(min_length=1, max_length=128, description="getPhoneNumber 得到的 code")]
 
 
-class ItemsQuery(Asked):
-    q: Annotated[str, Field(max_length=10_000)] = ""
-    theme: Annotated[Line, Field(max_length=100)] | None = None
-    audience: Annotated[Line, Field(max_length=100)] | None = None
-    region: Annotated[Line, Field(max_length=20)] | None = None
-    department: Annotated[Line, Field(max_length=100)] | None = None
-    cursor: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-z._-]*$")] = ""
-    limit: Annotated[int, Field(ge=1, le=50)] = 20
-
-
-class ItemEntry(Told):
-    code: str
-    name: str
-    department: str
-    score: float | None = None
-
-
-class Items(Told):
-    items: list[ItemEntry]
-    next_cursor: str | None
-    total: int
-    as_of: str | None
-
-
 class Part(BaseModel):
     """One part of a guide. `recorded` false: the item does not say, and `text` tells whom to ask."""
 
@@ -129,27 +105,6 @@ class GuideParts(Told):
     contact: Part
     visits: Part
     delivery: Part
-
-
-class Guide(Told):
-    code: str
-    version: int
-    name: str
-    kind: str | None
-    department: str
-    region: dict[str, Any] | None
-    audience: list[str]
-    themes: list[str]
-    as_of: str | None
-    situations: list[dict[str, Any]]
-    asked: list[str] = Field(description="还没回答、且会改变材料清单的问题 id，按顺序问即可")
-    parts: GuideParts
-    online: bool | None
-    online_url: str | None
-    legal_basis: list[dict[str, Any]] | None
-    results: list[dict[str, Any]] | None
-    faq: list[dict[str, Any]]
-    can_apply: bool
 
 
 class NewDraft(Asked):

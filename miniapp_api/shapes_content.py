@@ -24,6 +24,8 @@ class ShortGuide(Told):
     phone: str = Field(description="拨打用的号码；句子里的号码逐位念")
     sentences: list[Sentence]
     read_aloud: str
+    state: Literal["in_effect", "ended", "withdrawn"]
+    notice: str | None
     as_of: str | None
 
 

@@ -14,10 +14,10 @@ from content import tallies as content_tallies
 from content.catalogue import Catalogue
 from content.finder import Finder
 from content.open_data_store import OpenData
-from content.publications import Publications
-from content.publications_store import PublicationStore
 from content.package_file import BUILT_IN, PackageFile
 from content.packages import Packages
+from content.publications import Publications
+from content.publications_store import PublicationStore
 from content.store import Content
 from content.tallies import Tallies
 from core.client import Core, CoreAccount
@@ -71,7 +71,7 @@ class Deps:
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
-        for module in (outbox, idempotency, residents_store, content_store, publications_store, cases_store, notify_store):
+        for module in (outbox, idempotency, residents_store, content_store, content_tallies, publications_store, cases_store, notify_store):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -136,6 +136,12 @@ def build(settings: Settings) -> Deps:
         messages=messages,
         pushing=Pushing(mongo, messages, box, residents, {**channels}),
     )
+
+
+def catalogue_store(settings: Settings) -> tuple[Mongo, Content]:
+    """For commands that touch nothing but the catalogue; the caller closes. No traffic yet."""
+    mongo = connect(settings.mongo_url, settings.mongo_database)
+    return mongo, Content(mongo)
 
 
 def keyring(settings: Settings) -> Keyring:

@@ -99,6 +99,7 @@ def _controls(app: Sanic[Any, Any], world: World, items: Items, publications: Pu
         ("POST", "/core/cases/<case_no:str>/moves", cases.move),
         ("POST", "/core/items", items.change),
         ("POST", "/core/items/raw", items.raw),
+        ("POST", "/core/items/load", items.many),
         ("DELETE", "/core/items/<code:str>", items.remove),
         ("POST", "/core/publications", publications.change),
         ("DELETE", "/core/publications/<publication:str>", publications.remove),

@@ -1,17 +1,20 @@
 """The core's catalogue and its feed: the newest record of every code, by growing seq."""
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 from sanic import HTTPResponse, Request
 
-from sandbox import gd
 from sandbox.answers import body_of, json, refused
-from sandbox.book import Book, stamp
+from sandbox.book import Book, now, stamp
+from sandbox.lines import FORMATS, converted
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+
+_DATED = ("effective_from", "effective_to", "replaced_by")  # of the record, not of the item
 
 
 class BadCatalogue(Exception):
@@ -22,22 +25,11 @@ def read(path: Path | None) -> list[dict[str, Any]]:
     """Items of a Guangdong-format file, or of our own catalogue. Raises BadCatalogue."""
     found = []
     for file in [path] if path else sorted(CATALOGUE.glob("*.jsonl")):
-        for number, line in enumerate(file.read_bytes().splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                record = orjson.loads(line)
-                found.append(_whole(gd.item(record) if "TASK_CODE" in record else record))
-            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as exc:
-                raise BadCatalogue(f"{file} 第 {number} 行读不懂：{exc}") from exc
+        for one in converted(file.read_bytes().splitlines()):
+            if "item" not in one:
+                raise BadCatalogue(f"{file} 第 {one['line']} 行读不懂：{one['why']}")
+            found.append(one["item"])
     return found
-
-
-def _whole(item: dict[str, Any]) -> dict[str, Any]:
-    """The item, if it has what a feed record needs. Raises ValueError."""
-    if not isinstance(item, dict) or any(not isinstance(item.get(field), str) or not item[field] for field in ("code", "name")):
-        raise ValueError("事项要有 code 和 name")
-    return item
 
 
 class Items:
@@ -70,14 +62,33 @@ class Items:
         return json({"records": [body for _, body in page], "next_cursor": after, "has_more": len(rows) > len(page)})
 
     async def change(self, request: Request) -> HTTPResponse:
-        """World control: POST /world/core/items {item}: a new version of one item, or a new item."""
+        """World control: POST /world/core/items {item, effective_from?, effective_to?, replaced_by?}: a new version of one item, or a new item."""
         item = body_of(request)
         missing = [field for field in ("code", "name") if not isinstance(item.get(field), str) or not item[field]]
         if missing:
             return refused(422, "bad_item", "事项至少要有 code 和 name", [f"缺少 {field}" for field in missing])
+        more = {name: item.pop(name) for name in _DATED if name in item}
         with self._book.together():
-            self._upsert(item, f"world-{stamp()}")
+            self._upsert(item, f"world-{stamp()}", more)
         return json(self.record(item["code"]))
+
+    async def many(self, request: Request) -> HTTPResponse:
+        """World control: POST /world/core/items/load {lines: [raw line, …], format: gd|items, batch?, first?} -> what became of each."""
+        asked = body_of(request)
+        lines, format, first = asked.get("lines"), asked.get("format", "gd"), asked.get("first", 1)
+        wrong = [] if isinstance(lines, list) and all(isinstance(one, str) for one in lines) else ["lines 应为文字的列表"]
+        wrong += [] if format in FORMATS else [f"format 应为 {'、'.join(FORMATS)}"]
+        wrong += [] if isinstance(first, int) and not isinstance(first, bool) and first > 0 else ["first 应为正整数"]
+        if wrong:
+            return refused(422, "bad_request", "不能载入", wrong)
+        found = list(converted(lines or [], first, format))
+        good, batch = [one for one in found if "item" in one], str(asked.get("batch") or f"load-{stamp()}")
+        with self._book.together():
+            loaded = sum(self._upsert(one["item"], batch) for one in good)
+        odd = [{"line": one["line"], "code": one["code"], **told} for one in good for told in one["odd"]]
+        bad = [one for one in found if "item" not in one]
+        told = [{"line": one["line"], "code": one["code"]} for one in good]
+        return json({"loaded": loaded, "unchanged": len(good) - loaded, "good": told, "bad": bad, "odd": odd})
 
     async def raw(self, request: Request) -> HTTPResponse:
         """World control: POST /world/core/items/raw {record}: puts a record into the feed unchecked, to see what a bad one does."""
@@ -89,9 +100,9 @@ class Items:
         return json({"seq": seq})
 
     async def remove(self, request: Request, code: str) -> HTTPResponse:
-        """World control: DELETE /world/core/items/{code}"""
+        """World control: DELETE /world/core/items/{code}?replaced_by=<code>"""
         with self._book.together():
-            if not self._remove(code, f"world-{stamp()}"):
+            if not self._remove(code, f"world-{stamp()}", {"replaced_by": request.args.getlist("replaced_by") or []}):
                 return refused(404, "unknown_item", "没有这个事项")
         return json({"removed": code})
 
@@ -99,27 +110,31 @@ class Items:
         at = self._book.get("item_at", code)
         return None if at is None or not at["live"] else self._book.get("feed", at["place"])
 
-    def _upsert(self, item: dict[str, Any], batch: str) -> bool:
-        digest = _digest(item)
+    def _upsert(self, item: dict[str, Any], batch: str, more: dict[str, Any] | None = None) -> bool:
+        """`more`: dates and successors of the record."""
+        digest = _digest(item | (more or {}))
         at = self._book.get("item_at", item["code"])
         if at is not None and at["live"] and at["digest"] == digest:
             return False
         version = 1 if at is None else at["version"] + 1
-        self._put(item["code"], version, batch, {**item, "version": version}, digest)
+        self._put(item["code"], version, batch, {**item, "version": version}, digest, more)
         return True
 
-    def _remove(self, code: str, batch: str) -> bool:
+    def _remove(self, code: str, batch: str, more: dict[str, Any] | None = None) -> bool:
         at = self._book.get("item_at", code)
         if at is None or not at["live"]:
             return False
-        self._put(code, at["version"] + 1, batch, None, "")
+        self._put(code, at["version"] + 1, batch, None, "", more)
         return True
 
-    def _put(self, code: str, version: int, batch: str, item: dict[str, Any] | None, digest: str) -> None:
-        """The newest record of a code replaces the one before, at the end of the feed."""
-        before = self._book.get("item_at", code)
-        if before is not None:
-            self._book.take("feed", before["place"])
+    def _put(self, code: str, version: int, batch: str, item: dict[str, Any] | None, digest: str, more: dict[str, Any] | None = None) -> None:
+        """The newest record of a code replaces those before, at the end of the feed; one still to come leaves them there."""
+        before = self._book.get("item_at", code) or {}
+        earlier = [*before.get("earlier", []), before["place"]] if before else []
+        if not _is_to_come(more or {}):
+            for place in earlier:
+                self._book.take("feed", place)
+            earlier = []
         seq = self._next_seq()
         record = {
             "seq": seq,
@@ -129,14 +144,23 @@ class Items:
             "batch": batch,
             "effective_from": stamp(),
             "item": item,
+            **(more or {}),
         }
         self._book.put("feed", f"{seq:012d}", record)
-        self._book.put("item_at", code, {"place": f"{seq:012d}", "version": version, "digest": digest, "live": item is not None})
+        at = {"place": f"{seq:012d}", "version": version, "digest": digest, "live": item is not None, "earlier": earlier}
+        self._book.put("item_at", code, at)
 
     def _next_seq(self) -> int:
         last = (self._book.get("counter", "items") or {"n": 0})["n"] + 1
         self._book.put("counter", "items", {"n": last})
         return int(last)
+
+
+def _is_to_come(record: dict[str, Any]) -> bool:
+    try:
+        return datetime.fromisoformat(str(record.get("effective_from"))) > now()
+    except (ValueError, TypeError):
+        return False
 
 
 def _digest(item: dict[str, Any]) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from cases import drafts
 from cases.submit import submit
-from content.guides import unknown_item
+from content.standing import standing, to_apply
+from content.store import Content
 from kit.clock import at_edge
 from kit.errors import Conflict, FieldError, Forbidden, Invalid
 from miniapp_api.gate import Call, Routes
@@ -19,7 +20,7 @@ _VERSION = re.compile(r'^(?:W/)?"?(\d{1,9})"?$')
 @routes.add("POST", "/v1/drafts", who="resident", summary="开始一份申请", body=NewDraft, reply=Draft, status=201)
 async def start(call: Call) -> Draft:
     deps, resident_id = call.deps, call.resident.resident_id
-    item = await _item(deps, call.body.item_code)
+    item = await to_apply(deps.content, call.body.item_code)
     return _shape(await drafts.start(deps.cases, resident_id, item, await _known(deps, resident_id)), item)
 
 
@@ -32,14 +33,14 @@ async def mine(call: Call) -> Drafts:
 @routes.add("GET", "/v1/drafts/<draft_id:str>", who="resident", summary="打开草稿", reply=Draft)
 async def read(call: Call, draft_id: str) -> Draft:
     draft = await drafts.open_draft(call.deps.cases, draft_id, call.resident.resident_id)
-    return _shape(draft, await _item(call.deps, draft["item_code"]))
+    return _shape(draft, await _item(call.deps.content, draft["item_code"]))
 
 
 @routes.add("PATCH", "/v1/drafts/<draft_id:str>", who="resident", summary="修改草稿（可带 If-Match: 版本）", body=DraftChange, reply=Draft)
 async def change(call: Call, draft_id: str) -> Draft:
     deps = call.deps
     draft = await drafts.open_draft(deps.cases, draft_id, call.resident.resident_id)
-    item = await _item(deps, draft["item_code"])
+    item = await _item(deps.content, draft["item_code"])
     materials = None if call.body.materials is None else [one.model_dump() for one in call.body.materials]
     return _shape(await drafts.change(deps.cases, draft, item, call.body.answers, materials, _if_match(call)), item)
 
@@ -51,19 +52,17 @@ async def submit_draft(call: Call, draft_id: str) -> Submitted:
     if resident is None or resident.person_id is None:
         raise Forbidden("real_name_needed", "提交申请前请先完成实名认证")
     draft = await drafts.open_draft(deps.cases, draft_id, caller.resident_id)
-    item = await _item(deps, draft["item_code"])
+    recorded = draft["state"] != "open"  # what was handed in before the item ended is seen through
+    item = await (_item if recorded else to_apply)(deps.content, draft["item_code"])
     filed = await submit(deps.filing, draft, item, resident.person_id, caller.channel)
     told = f"已提交“{filed.item_name}”，办件编号 {filed.case_no}，可在“我的办件”查看进度"
     receipt = Receipt(receipt_no=filed.request_id, item_name=filed.item_name, submitted_at=at_edge(filed.submitted_at), text=told)
     return Submitted(case_no=filed.case_no, receipt=receipt)
 
 
-async def _item(deps: Deps, code: str) -> dict[str, Any]:
-    row = await deps.content.item(code)
-    if row is None:
-        raise unknown_item()
-    item: dict[str, Any] = row["item"]
-    return item
+async def _item(store: Content, code: str) -> dict[str, Any]:
+    """Also one that is no longer in effect: a draft can still be read, and what was typed is not lost."""
+    return (await standing(store, code)).item
 
 
 async def _known(deps: Deps, resident_id: str) -> dict[str, str | None]:

@@ -1,11 +1,29 @@
 """Service items: search and list, the whole item, the guide."""
 
+from dataclasses import asdict
+
 import orjson
 
-from content.search import Filters
+from content.finder import Finder
+from content.listing import Filters, Listing
+from content.search import Answer
+from content.versions import changes, versions_of
 from miniapp_api.gate import Call, Raw, Routes
-from miniapp_api.shapes import Guide, ItemEntry, Items, ItemsQuery
 from miniapp_api.shapes_content import GuideQuery, ShortGuide
+from miniapp_api.shapes_items import (
+    DiffQuery,
+    Facet,
+    Guide,
+    ItemDiff,
+    ItemEntry,
+    Items,
+    ItemsQuery,
+    ItemVersion,
+    ItemVersions,
+    Suggested,
+    SuggestQuery,
+    VersionQuery,
+)
 
 routes = Routes()
 
@@ -13,21 +31,45 @@ routes = Routes()
 @routes.add("GET", "/v1/items", who="anyone", summary="查找事项", query=ItemsQuery, reply=Items)
 async def list_items(call: Call) -> Items:
     query: ItemsQuery = call.query
-    filters = Filters(query.theme, query.audience, query.region, query.department)
-    offset = min(int(query.cursor), 1000) if query.cursor.isdecimal() else 0
-    found, total = call.deps.catalogue.find(query.q, filters, offset, query.limit)
-    after = offset + len(found)
+    finder = call.deps.catalogue.finder
+    filters = Filters(query.theme, query.audience, query.region, query.department, query.list)
+    offset = int(query.cursor[:9]) if query.cursor.isdecimal() else 0
+    answer = finder.find(query.q, filters, offset, query.limit)
+    after = offset + len(answer.hits)
     return Items(
-        items=[ItemEntry(code=one.code, name=one.name, department=one.department, score=one.score) for one in found],
-        next_cursor=str(after) if found and after < min(total, 1000) else None,
-        total=total,
+        items=[ItemEntry(**asdict(one)) for one in answer.hits],
+        next_cursor=str(after) if answer.hits and after < answer.total else None,
+        total=answer.total,
+        sure=answer.sure,
+        understood_as=answer.mended,
+        facets=facets(finder, answer) if query.facets else None,
         as_of=call.deps.catalogue.as_of,
     )
 
 
-@routes.add("GET", "/v1/items/<code:str>", who="anyone", summary="事项全部要素")
+def facets(finder: Finder, answer: Answer) -> dict[str, list[Facet]]:
+    """At most 50 values of each."""
+    return {field: [Facet(value=value, total=total) for value, total in finder.counts(answer, field)[:50]] for field in Listing.FIELDS}
+
+
+@routes.add("GET", "/v1/search/suggest", who="anyone", summary="边输入边提示", query=SuggestQuery, reply=Suggested)
+async def suggest(call: Call) -> Suggested:
+    return Suggested(items=call.deps.catalogue.finder.suggest(call.query.q, call.query.limit))
+
+
+@routes.add("GET", "/v1/items/<code:str>", who="anyone", summary="事项全部要素，可看旧版", query=VersionQuery)
 async def item(call: Call, code: str) -> Raw:
-    return Raw(orjson.dumps(await call.deps.catalogue.item(code)))
+    return Raw(orjson.dumps(await call.deps.catalogue.item(code, call.query.version)))
+
+
+@routes.add("GET", "/v1/items/<code:str>/versions", who="anyone", summary="事项的各个版本", reply=ItemVersions)
+async def versions(call: Call, code: str) -> ItemVersions:
+    return ItemVersions(items=[ItemVersion(**one) for one in await versions_of(call.deps.content, code)])
+
+
+@routes.add("GET", "/v1/items/<code:str>/diff", who="anyone", summary="两个版本的不同，默认最近一次变更", query=DiffQuery, reply=ItemDiff)
+async def difference(call: Call, code: str) -> Raw:
+    return Raw(orjson.dumps(await changes(call.deps.content, code, call.query.since, call.query.to)))
 
 
 @routes.add(

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from miniapp_api.shapes import Guide
 from miniapp_api.shapes_content import PackageGuide, ShortGuide
+from miniapp_api.shapes_items import Guide
 from tests.api.house import House, until
 from tests.api.test_bad_input import NASTY
 

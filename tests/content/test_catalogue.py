@@ -1,57 +1,15 @@
 """Items come from the feed, in any order and any state of repair; guides say what is recorded and nothing else."""
 
-from typing import Any
-
 import orjson
 import pytest
 
-from content import store as store_module
-from content.catalogue import Catalogue
 from content.guides import SHAPE, guide
-from content.search import Filters, Index, tokens
+from content.listing import Filters
 from content.store import Change, Content
 from content.sync import reshape, sync
-from core.types import Item, ItemRecord, RawItemPage
 from kit.errors import Invalid, NotFound, NotReached, Unavailable
 from kit.mongo import Mongo
-
-
-def make_item(code: str = "I1", version: int = 1, **fields: Any) -> dict[str, Any]:
-    base = {"code": code, "version": version, "name": f"事项{code}", "department": {"name": "测试局"}}
-    return Item.model_validate({**base, **fields}).model_dump(mode="json")
-
-
-def record(seq: int, item: dict[str, Any] | None, code: str = "", version: int = 1, op: str = "upsert") -> ItemRecord:
-    fields = {"code": item["code"], "version": item["version"]} if item and not code else {"code": code, "version": version}
-    return ItemRecord.model_validate({"seq": seq, "op": op, "batch": "b", "item": item, **fields})
-
-
-class Feed:
-    """A pretend core that serves records two a page and may fail at a page."""
-
-    def __init__(self, *records: ItemRecord) -> None:
-        self.records = list(records)
-        self.fail_at: str | None = None
-        self.spoilt: dict[int, dict[str, Any]] = {}
-
-    async def items_page(self, cursor: str, limit: int = 200) -> RawItemPage:
-        if cursor == self.fail_at:
-            raise NotReached("core", "down")
-        after = int(cursor or 0)
-        rest = [one for one in self.records if one.seq > after]
-        page = rest[:2]
-        last = page[-1].seq if page else after
-        return RawItemPage(
-            records=tuple(one.model_dump(mode="json") | self.spoilt.get(one.seq, {}) for one in page),
-            next_cursor=str(last) if last else "",
-            has_more=len(rest) > 2,
-        )
-
-
-@pytest.fixture
-async def store(mongo: Mongo) -> Content:
-    await mongo.create_indexes(store_module.INDEXES)
-    return Content(mongo)
+from tests.content.catalogue import Feed, make_catalogue, make_item, record
 
 
 async def test_a_sync_cut_off_half_way_goes_on_where_it_stopped_and_repeats_nothing(store: Content) -> None:
@@ -119,7 +77,7 @@ async def test_two_workers_at_one_feed_apply_everything_once(store: Content) -> 
 async def test_guides_of_another_release_are_made_anew_and_served_right_meanwhile(store: Content) -> None:
     await sync(store, Feed(record(1, make_item("I1"))))  # type: ignore[arg-type]
     await store.keep_guides([make_change(1, 1, b'{"from": "another release"}')], SHAPE + 1)
-    catalogue = Catalogue(store, keep=0)
+    catalogue = make_catalogue(store, keep=0)
     assert orjson.loads(await catalogue.guide("I1"))["name"] == "事项I1"
     assert await reshape(store) == 1
     kept = await store.guide("I1")
@@ -127,9 +85,9 @@ async def test_guides_of_another_release_are_made_anew_and_served_right_meanwhil
 
 
 async def test_a_guide_is_dated_and_a_copy_is_never_older_than_a_second(store: Content) -> None:
-    catalogue = Catalogue(store)
+    catalogue = make_catalogue(store)
     with pytest.raises(Unavailable):
-        catalogue.find("x", Filters(), 0, 1)
+        catalogue.finder.find("x", Filters(), 0, 1)
     await sync(store, Feed(record(1, make_item("I1"))))  # type: ignore[arg-type]
     await catalogue.refresh()
     first = orjson.loads(await catalogue.guide("I1"))
@@ -175,25 +133,26 @@ def test_fees_are_told_in_yuan_and_limits_in_their_own_unit() -> None:
     assert parts["time_limit"]["text"] == "承诺5个工作日，法定20个自然日"
 
 
-def test_search_finds_by_name_and_everyday_name_and_filters() -> None:
-    items = [
-        make_item("A", name="居民身份证补领", everyday_names=["身份证丢了"], themes=["证件办理"], region={"code": "990100", "name": "市"}),
-        make_item("B", name="普通护照签发", everyday_names=["办护照"], themes=["出境入境"], audience=["自然人"]),
-        make_item("C", name="公司设立登记", themes=["设立变更"], audience=["企业法人"]),
-    ]
-    index = Index(items, 1)
-
-    def codes(query: str = "", **filters: str) -> list[str]:
-        return [one.code for one in index.find(query, Filters(**filters), 0, 10)[0]]
-
-    assert codes("身份证丢了怎么办")[0] == "A"
-    assert codes("护照")[0] == "B"
-    assert codes() == ["A", "B", "C"]
-    assert codes(theme="设立变更") == ["C"] and codes(region="990100") == ["A"] and codes(audience="自然人") == ["B"]
-    assert codes("身份证", theme="设立变更") == [] and codes("😀!?") == []
-    page, total = index.find("", Filters(), 1, 1)
-    assert (total, [one.code for one in page]) == (3, ["B"])
-
-
-def test_width_and_case_are_folded_before_tokens_are_made() -> None:
-    assert tokens("ＡＢc 身份证１") == ["abc", "1", "身", "份", "证", "身份", "份证"]
+def test_what_residents_need_of_the_whole_element_set_is_in_the_parts() -> None:
+    item = make_item(
+        promised_limit={"days": 5},
+        special_procedures=[{"name": "听证", "days": 20}, {"name": "专家评审"}],
+        visits=1,
+        visits_reason="须采集指纹",
+        delivery=True,
+        materials_by_courier=False,
+        consult_phone="0990-1",
+        consultation={"web": "https://ask.example", "email": "ask@example.cn"},
+        supervision={"phone": "0990-2"},
+        statutory_limit={"days": 2, "unit": "个月"},
+        quantity_limit="每年一百个",
+        online_payment=True,
+    )
+    parts = guide(item)["parts"]
+    assert {name: parts[name]["text"] for name in ("time_limit", "visits", "delivery", "contact")} == {
+        "time_limit": "承诺5个工作日，法定2个月，不含听证（20个工作日）、专家评审",
+        "visits": "最多跑 1 次：须采集指纹",
+        "delivery": "结果可以快递送达；材料不能快递提交",
+        "contact": "咨询电话：0990-1；咨询网址：https://ask.example；咨询邮箱：ask@example.cn；监督投诉：0990-2",
+    }
+    assert parts["fee"]["online_payment"] is True and parts["conditions"]["quantity_limit"] == "每年一百个"

@@ -2,16 +2,12 @@
 
 import asyncio
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from content import store as store_module
-from content.catalogue import Catalogue
-from content.counts import Counts
-from content.lists import lists_of
 from content.package_file import BUILT_IN, Package, PackageFile, WantedItem, read
 from content.package_guide import package_guide
 from content.package_items import meant, needs, serving, spellings
@@ -19,6 +15,7 @@ from content.packages import Packages
 from content.store import Change, Content
 from kit.errors import Invalid, NotFound
 from kit.mongo import Mongo
+from tests.content.catalogue import make_catalogue
 from tests.content.items import Json, make_item, make_question, own_items
 
 EAST, WEST, CITY = ({"code": code, "name": code} for code in ("990102", "990103", "990100"))
@@ -214,7 +211,7 @@ def write(path: Path, *names: str) -> Path:
 
 async def test_packages_cost_one_query_per_revision_and_edition(mongo: Mongo, store: Content, tmp_path: Path) -> None:
     counted = Counted(mongo)
-    catalogue = Catalogue(counted)
+    catalogue = make_catalogue(counted)
     path = write(tmp_path / "packages.json", "甲", "乙")
     packages = Packages(catalogue, PackageFile(path, look_again=0))
     await keep(store, make_item("A", name="甲", short_name="小甲"))
@@ -231,7 +228,7 @@ async def test_packages_cost_one_query_per_revision_and_edition(mongo: Mongo, st
 
 
 async def test_an_item_taken_down_is_missing_from_its_package(store: Content, tmp_path: Path) -> None:
-    catalogue = Catalogue(store)
+    catalogue = make_catalogue(store)
     packages = Packages(catalogue, PackageFile(write(tmp_path / "packages.json", "甲")))
     await keep(store, make_item("A", name="甲"))
     await catalogue.refresh()
@@ -244,35 +241,8 @@ async def test_an_item_taken_down_is_missing_from_its_package(store: Content, tm
 
 
 async def test_packages_are_listed_for_whom_they_are_meant_and_an_unknown_one_is_not_found(store: Content, tmp_path: Path) -> None:
-    packages = Packages(Catalogue(store), PackageFile(write(tmp_path / "packages.json", "甲")))
+    packages = Packages(make_catalogue(store), PackageFile(write(tmp_path / "packages.json", "甲")))
     assert len(await packages.listed("企业")) == len(await packages.listed("法人")) == 1
     assert await packages.listed("个人") == []
     with pytest.raises(NotFound):
         await packages.guide("nothing", None, None)
-
-
-async def test_what_the_store_counts_is_what_the_rule_says_item_by_item(store: Content) -> None:
-    odd = [
-        make_item("X", visits=0, places=[]),
-        make_item("Y", visits=0, places=[{"address": "甲路1号"}]),
-        {**make_item("Z"), "handling_kind": "即办件"},
-    ]
-    items = [*own_items(), *odd]
-    await keep(store, *items)
-    counted = await Counts(Catalogue(store)).get()
-    assert {one.id: total for one, total in counted.lists} == Counter(one for item in items for one in lists_of(item))
-    assert dict(counted.themes) == Counter(theme for item in items for theme in item["themes"])
-
-
-async def test_themes_and_lists_are_counted_from_live_items_and_again_when_they_change(store: Content) -> None:
-    catalogue = Catalogue(store)
-    counts = Counts(catalogue)
-    await keep(store, make_item("A", themes=["住房", "婚姻"], online=True), make_item("B", themes=["住房"], visits=1))
-    await catalogue.refresh()
-    counted = await counts.get()
-    assert counted.themes == (("住房", 2), ("婚姻", 1))
-    assert [(one.id, total) for one, total in counted.lists] == [("at_once", 0), ("online", 1), ("one_visit", 1)]
-    await keep(store, make_item("C", themes=["婚姻", "养老"], promised_limit={"days": 0}))
-    assert await counts.get() is counted, "the same revision is not counted twice"
-    await catalogue.refresh()
-    assert (await counts.get()).themes == (("住房", 2), ("婚姻", 2), ("养老", 1))

@@ -13,17 +13,17 @@ import pytest
 from content import everyday, tallies
 from content.everyday import EverydayNames
 from content.finder import Finder
-from content.search import Answer, Filters, Index
+from content.listing import Filters
+from content.search import Answer, Index
 from content.store import Content
 from content.suggest import Suggestions
+from content.sync import sync
 from content.tallies import Tallies
 from core.types import Item
 from kit.errors import Unavailable
 from kit.mongo import Mongo
 from sandbox.core_items import read
 from tests.content.catalogue import Feed, make_item, record
-
-from content.sync import sync
 
 CITY, DISTRICT, OTHER = ({"code": code, "name": name} for code, name in (("990100", "市"), ("990102", "东区"), ("990103", "西区")))
 ID_CARD = make_item("A", name="居民身份证补领", everyday_names=["身份证丢了"], themes=["证件办理"], region=CITY, audience=["自然人"])
@@ -70,7 +70,7 @@ def test_filters_hold_with_and_without_a_question() -> None:
 
 
 def test_a_district_inherits_from_its_city_and_is_served_first() -> None:
-    same = {"name": "公共场所卫生许可", "everyday_names": ["开理发店"]}
+    same: dict[str, Any] = {"name": "公共场所卫生许可", "everyday_names": ["开理发店"]}
     index = make_index(make_item("N", region=CITY, **same), make_item("O", region=OTHER, **same), make_item("P", region=DISTRICT, **same))
     assert asked(index, "开理发店", region="990102") == ["P", "N"]
     assert asked(index, region="990102") == ["N", "P"] and asked(index, "开理发店", region="990100") == ["N"]
@@ -113,7 +113,21 @@ def test_a_mistyped_question_comes_back_as_understood(own: Index) -> None:
     assert own.find("护照办理", Filters(), 0, 1).mended is None
 
 
-NASTY = ["", " ", "\x00\x07", "补" * 10_000, "a" * 10_000, "😀" * 500, ".*(a+)+$", '"', "\\", "[x TO y]", "AND OR NOT +name:x^9 -y ~2", "\u202e\ud800", "name:护照"]
+NASTY = [
+    "",
+    " ",
+    "\x00\x07",
+    "补" * 10_000,
+    "a" * 10_000,
+    "😀" * 500,
+    ".*(a+)+$",
+    '"',
+    "\\",
+    "[x TO y]",
+    "AND OR NOT +name:x^9 -y ~2",
+    "\u202e\ud800",
+    "name:护照",
+]
 
 
 @pytest.mark.parametrize("query", NASTY)
@@ -143,7 +157,12 @@ def test_every_process_gives_the_same_results(own: Index) -> None:
     here = [[[hit.code, hit.score] for hit in own.find(query, Filters(), 0, 10).hits] for query in questions]
     for seed in ("1", "77"):
         done = subprocess.run(
-            [sys.executable, "-c", _CHILD], input=json.dumps(questions), env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", _CHILD],
+            input=json.dumps(questions),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert json.loads(done.stdout.splitlines()[-1]) == here
 

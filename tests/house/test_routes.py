@@ -22,7 +22,10 @@ OPEN_TO_ANYONE = {
     "GET /v1/packages",
     "GET /v1/packages/<package_id:str>",
     "GET /v1/themes",
+    "GET /v1/search/suggest",
     "GET /v1/lists",
+    "GET /v1/items/<code:str>/versions",
+    "GET /v1/items/<code:str>/diff",
     "GET /healthz",
     "GET /readyz",
 }
