@@ -16,7 +16,7 @@ from bench.search.questions import Question, rounds, warming
 
 SIZES = (22_633, 226_330)
 LIMIT = 10  # answers wanted
-ENGINE_SECONDS = 40.0  # of questions to one engine at one size; then it leaves the round, and its n is smaller
+ENGINE_SECONDS = 30.0  # of questions to one engine at one size; then it leaves the round, and its n is smaller
 BUILD_SECONDS = 120.0  # a peer that would build longer is left out
 AIMS = {
     "search_p95_ms_22633": 5,
