@@ -1,10 +1,10 @@
 # What people type. Set-up is part of every command: tools/setup.sh does nothing when there is nothing to do.
 # Settings (ZHANGBAN_PORT, MONGO_URL, …) come from the environment or from the command line: make run SANDBOX_ITEMS=items.jsonl
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast bench check format clean
+.PHONY: help run demo test test-fast bench bench-search check format clean
 
 help: ## 列出命令
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## 启动整套服务：数据库、沙箱、API、后台（Ctrl-C 停止）
 	@tools/setup.sh && exec .venv/bin/zhangban run
@@ -20,6 +20,9 @@ test-fast: ## 除 kill -9 以外的测试
 
 bench: ## 与同类实现比较（ITEMS=事项文件 QUESTIONS=问题文件）
 	@tools/setup.sh dev bench && exec .venv/bin/python -m bench $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
+
+bench-search: ## 检索的质量与速度，与四种引擎比较（ITEMS=事项文件 QUESTIONS=问题文件,问题文件）
+	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.search $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
 
 check: ## 格式、静态检查、类型、内务规则
 	@tools/setup.sh dev bench

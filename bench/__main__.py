@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from bench import guides, pushes
-from bench.figures import progress, report
+from bench.figures import progress, report, rss_mb
 from miniapp_api.stack import Stack
 
 
@@ -26,7 +26,7 @@ def main() -> int:
         progress("办事指南…")
         guides.measure(stack)
         progress("API 进程内存…")
-        report("api_rss_mb", _rss_mb(stack.children["api"].pid), "MB", "lower", 200, "one API process after the guide runs", 1)
+        report("api_rss_mb", rss_mb(stack.children["api"].pid), "MB", "lower", 200, "one API process after the guide runs", 1)
         progress("事件到手机…")
         pushes.measure(stack)
     finally:
@@ -40,14 +40,6 @@ def main() -> int:
         raise SystemExit("the demo failed")
     report("demo_s", time.monotonic() - started, "s", "lower", 60, "whole journey with its own stack, from start to clean stop", 1)
     return 0
-
-
-def _rss_mb(pid: int) -> float:
-    """Resident memory of one process, from the kernel (ps where there is no /proc)."""
-    status = Path(f"/proc/{pid}/status")
-    if status.exists():
-        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmRSS:")) / 1024
-    return int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)])) / 1024  # noqa: S603, S607 - a standard tool
 
 
 if __name__ == "__main__":

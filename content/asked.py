@@ -8,6 +8,7 @@ from content.everyday import EverydayNames, Heard
 from content.text import CLAUSE, HAN, LATIN, Segmenter, characters, folded, pairs, sounds, spellings
 
 LONGEST = 200  # characters looked at; more is cut: the end of a long message holds the question
+_TYPED = 30  # characters; slips of two characters are mended up to here
 _SHORT = 40  # up to here a question is one thought; in a longer one the last clauses weigh most
 _ONE, _LITTLE, _HALF, _ACROSS, _WORD, _EARLY = 0.15, 0.25, 0.6, 0.7, 0.5, 0.7
 _SPOKEN, _SLIP = 0.8, 0.6  # weight of official words behind a phrase, and of a mended slip
@@ -132,31 +133,29 @@ class Listener:
                     _most(weights, _WORD_MARK + inner, each * _WORD)
 
     def _mended(self, text: str) -> str | None:
-        """The question with stretches that are no words replaced by words of the catalogue that sound the same; None if there are none."""
-        out: list[str] = []
-        mended = False
-        for run in _stretches(self._segmenter.cut(text)):
-            whole = "".join(run)
-            if len(run) == 1 or not HAN.fullmatch(whole):
-                out.append(whole)
-                continue
-            at = 0
-            while at < len(whole):
-                word = next((found for size in (6, 5, 4, 3, 2) if (found := self._heard_as(whole[at : at + size], size))), None)
-                out.append(word or whole[at])
-                mended = mended or word is not None
-                at += len(word) if word else 1
-        return "".join(out) if mended else None
+        """The question with stretches that are no words replaced by words of the catalogue that sound the same; None if there are none.
+
+        Two characters are too little to go by in a long message, where any two neighbours may sound like something.
+        """
+        sizes = (6, 5, 4, 3, 2) if len(text) <= _TYPED else (6, 5, 4, 3)
+        mended: list[str] = []
+        at = 0
+        while at < len(text):
+            word = next((found for size in sizes if (found := self._heard_as(text[at : at + size], size))), None)
+            mended.append(word or text[at])
+            at += len(word) if word else 1
+        whole = "".join(mended)
+        return whole if whole != text else None
 
     def _heard_as(self, stretch: str, size: int) -> str | None:
-        """The catalogue's word for what was written, if it differs and is not a word itself."""
-        if len(stretch) < size or stretch in self._lexicon.words or self._segmenter.knows(stretch):
+        """The catalogue's word for what was written, if it differs in a character (in two of a long one) and is not a word itself."""
+        if len(stretch) < size or not HAN.fullmatch(stretch) or self._segmenter.knows(stretch) or (size == 2 and stretch in self._known):
             return None
-        if size == 2 and stretch in self._known:
-            return None
+        if stretch in self._lexicon.words:
+            return stretch
+        least = size - 1 if size < 4 else size - 2
         for word in self._lexicon.by_sound.get(sounds(stretch), ()):
-            same = sum(a == b for a, b in zip(word, stretch, strict=True))
-            if max(1, size - 2) <= same < size:
+            if least <= sum(a == b for a, b in zip(word, stretch, strict=True)):
                 return word
         return None
 
@@ -165,21 +164,6 @@ class Listener:
         if HAN.search(text):
             return []
         return self._lexicon.by_spelling.get("".join(LATIN.findall(text)), [])[:3]
-
-
-def _stretches(words: list[str]) -> Iterable[list[str]]:
-    """Neighbouring one-character words together, longer words alone: a slip breaks a word into characters."""
-    run: list[str] = []
-    for word in words:
-        if len(word) == 1 and HAN.fullmatch(word):
-            run.append(word)
-            continue
-        if run:
-            yield run
-            run = []
-        yield [word]
-    if run:
-        yield run
 
 
 def _most(weights: dict[str, float], term: str, weight: float) -> None:

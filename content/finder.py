@@ -22,7 +22,7 @@ from kit.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-_SHARE = 10  # an index that takes n seconds to build is built at most every n * _SHARE seconds, so that serving keeps the processor
+_QUICK, _SHARE = 1.0, 10  # an index that takes more than a second to build rests ten times as long, so that serving keeps the processor
 _REMEMBERED = 5000  # distinct codes or questions counted between two writes; more is not counted
 
 
@@ -85,7 +85,7 @@ class Finder:
         suggestions = await asyncio.to_thread(Suggestions, index.suggestible())
         self._index, self._suggestions = index, suggestions
         took = time.monotonic() - moment
-        self._not_before = time.monotonic() + min(took * _SHARE, 600.0)
+        self._not_before = time.monotonic() + (min(took * _SHARE, 600.0) if took > _QUICK else 0.0)
         log.info("search index built", extra={"items": len(index.listing.entries), "seconds": round(took, 2), "revision": revision})
 
     async def write_down(self) -> None:

@@ -215,7 +215,7 @@ def _fields(item: dict[str, Any], names: Sequence[str], segmenter: Segmenter) ->
         item["department"]["name"],
         *item["themes"],
         *(one["name"] for one in item.get("materials") or ()),
-        (item["conditions"] or "")[:_CONDITIONS],
+        (item.get("conditions") or "")[:_CONDITIONS],
     ]
     return {
         "name": terms(names[0], segmenter),

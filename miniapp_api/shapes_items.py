@@ -47,7 +47,7 @@ class Items(Told):
 
 
 class SuggestQuery(Asked):
-    q: Annotated[str, Field(min_length=1, max_length=200, description="已经输入的字、拼音或首字母")]
+    q: Annotated[str, Field(max_length=200, description="已经输入的字、拼音或首字母")] = ""
     limit: Annotated[int, Field(ge=1, le=20)] = 8
 
 

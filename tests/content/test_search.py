@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def test_one_item_in_many_districts_does_not_fill_the_page() -> None:
 
 
 def test_the_words_asked_for_are_marked_in_the_name() -> None:
-    hit = make_index(make_item("A", name="（新）居民身份證补领")).find("身份證", Filters(), 0, 1).hits[0]
+    hit = make_index(make_item("A", name="（新）居民身份证补领")).find("身份證", Filters(), 0, 1).hits[0]
     assert [hit.name[start:end] for start, end in hit.marks] == ["身份证"]
 
 
@@ -191,8 +192,8 @@ async def test_a_new_index_swaps_in_while_questions_are_answered(store: Content,
     for version in (1, 2, 3):
         items = [record(2 * version + n, make_item(f"I{n}", version, name=f"第{version}版公司登记{n}")) for n in (0, 1)]
         await sync(store, Feed(*items))  # type: ignore[arg-type]
-        finder._not_before = 0.0
         await finder.refresh((await store.state()).revision)
+    await asyncio.sleep(0.01)
     done.set()
     await asking
     whole = [{f"第{version}版公司登记{n}" for n in (0, 1)} for version in (1, 2, 3)]
@@ -202,6 +203,7 @@ async def test_a_new_index_swaps_in_while_questions_are_answered(store: Content,
 async def test_a_rebuild_waits_its_turn_so_that_serving_keeps_the_processor(store: Content, kept: Tallies) -> None:
     finder = Finder(store, kept)
     await finder.refresh(1)
+    finder._not_before = time.monotonic() + 60
     await finder.refresh(2)
     assert finder.revision == 1
     finder._not_before = 0.0

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 # fnmatch patterns; * also crosses folders.
 ALLOWED = {
     "motor": ("kit/mongo.py", "bench/peers/*"),
-    "pymongo": ("kit/mongo.py", "kit/embedded.py", "tests/kit/test_embedded.py"),
+    "pymongo": ("kit/mongo.py", "kit/embedded.py", "tests/kit/test_embedded.py", "bench/search/peers/*"),
     "redis": ("kit/redis.py", "bench/peers/*"),
     "aiohttp": ("kit/http.py", "miniapp_api/demo*.py", "sandbox/*", "tests/*", "bench/*"),
     "sanic": ("miniapp_api/*", "sandbox/*", "bench/peers/*"),

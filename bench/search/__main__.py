@@ -1,0 +1,54 @@
+"""`make bench-search`: finding the right item, ours beside four peers (quality), and how long it takes as the catalogue grows (speed)."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench.figures import progress
+from bench.search import ours, quality, questions, served, speed
+from bench.search.engine import Build, Item
+from bench.search.peers import PEERS
+from bench.search.questions import BadQuestions, Question
+from sandbox.core_items import BadCatalogue, read
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench.search", epilog="例：python -m bench.search --items items.jsonl --questions a.jsonl,b.jsonl")
+    parser.add_argument("--items", type=Path, help="事项目录文件；不给则用自带的事项")
+    parser.add_argument("--questions", default=str(questions.OWN), help="问题文件，可用逗号分隔多个；不给则用自带的问题")
+    parser.add_argument("--only", choices=("quality", "speed"), help="只测质量或只测速度")
+    given = parser.parse_args()
+    try:
+        items = read(given.items)
+        files = {Path(name): questions.read(Path(name)) for name in given.questions.split(",") if name}
+    except (BadCatalogue, BadQuestions, OSError) as exc:
+        parser.error(str(exc))
+    if not items or not files:
+        parser.error("要有至少一个事项和一个问题文件")
+    _compared(parser, items, files)
+    builds: dict[str, Build] = {"ours": ours.build, **PEERS}
+    if given.only != "speed":
+        progress("质量…")
+        quality.measure(items, {file.stem: asked for file, asked in files.items()}, builds)
+    if given.only != "quality":
+        progress("速度…")
+        speed.measure(items, given.items, files, builds)
+        progress("经 HTTP 与同步…")
+        served.measure(items, [one for asked in files.values() for one in asked])
+    return 0
+
+
+def _compared(parser: argparse.ArgumentParser, items: list[Item], files: dict[Path, list[Question]]) -> None:
+    """Labels that the catalogue does not hold count as misses and are told; a file without any that it does is the wrong file."""
+    codes = {item["code"] for item in items}
+    for file, asked in files.items():
+        labelled = [one for one in asked if one.codes]
+        strange = sum(one.codes.isdisjoint(codes) for one in labelled)
+        if labelled and strange == len(labelled):
+            parser.error(f"{file} 标注的事项都不在目录里，请用 --items 给出对应的目录")
+        if strange:
+            progress(f"{file}：{strange} 个问题标注的事项不在目录里，按未命中计")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
