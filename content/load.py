@@ -56,8 +56,7 @@ async def load(store: Content, lines: list[Json], batch: str) -> Loaded:
         seq = BEFORE_ANY_FEED if row is None else row["seq"]
         made_of = {"version": version, "seq": seq, "batch": batch, "odd": [asdict(told) for told in odd]}
         changes[code] = made(made_of, code, content, by_hand=True)
-    due = list(changes.values())
-    done.loaded = await keep(store, due, due, (await store.state()).revision + 1)
+    done.loaded, _ = await keep(store, list(changes.values()), now(), (await store.state()).revision + 1)
     return done
 
 

@@ -56,6 +56,10 @@ class Change:
         """Its version document. A tombstone has one of its own: a core may give it the version it takes down."""
         return f"{self.code}@{self.version}" if self.item is not None else f"{self.code}@{self.version}/removed"
 
+    def waits(self, moment: datetime) -> bool:
+        """Its time has not come. One `moment` decides for a whole page, or a version might neither wait nor be applied."""
+        return self.starts_at is not None and self.starts_at > moment
+
     @property
     def older(self) -> dict[str, Any]:
         """What it may replace."""
@@ -106,14 +110,15 @@ class Content:
         found = await self._guides.find_one({"_id": code, **_not_ended()}, {"shape": 1, "body": 1})
         return (found["shape"], found["body"]) if found is not None and found["body"] is not None else None
 
-    async def keep_versions(self, changes: Sequence[Change]) -> None:
+    async def keep_versions(self, changes: Sequence[Change], moment: datetime) -> None:
         """Written first. One whose time has not come waits here; a newer record of the same version replaces it, with its time."""
-        moment, writes = now(), []
+        writes = []
         for one in changes:
             row = {name: getattr(one, name) for name in ("code", "version", "seq", "item", "starts_at", "ends_at", "batch")}
             row |= {"replaced_by": list(one.replaced_by), "odd": list(one.odd)}
-            waits = one.starts_at is not None and one.starts_at > moment
-            timed: dict[str, Any] = {"$set": row | {"waits_until": one.starts_at}} if waits else {"$set": row, "$unset": {"waits_until": ""}}
+            timed: dict[str, Any] = (
+                {"$set": row | {"waits_until": one.starts_at}} if one.waits(moment) else {"$set": row, "$unset": {"waits_until": ""}}
+            )
             may = {"_id": one.place, "$or": [{"seq": one.older}, {"seq": {"$exists": False}}]}
             writes.append(UpdateOne(may, {**timed, "$setOnInsert": {"at": moment}}, upsert=True))
         await written(self._versions, writes)

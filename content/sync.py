@@ -45,10 +45,9 @@ async def sync(store: Content, core: Core, *, pages: int = 1000) -> Synced:
         started = now()
         page = await core.items_page(before.cursor)
         changes = [change for raw in page.records if (change := await _read(store, raw)) is not None]
-        due = [one for one in changes if one.starts_at is None or one.starts_at <= now()]
-        fresh = await keep(store, changes, due, before.revision + 1)
-        applied, unchanged, parked = applied + fresh, unchanged + len(due) - fresh, parked + len(page.records) - len(changes)
-        waiting += len(changes) - len(due)
+        fresh, later = await keep(store, changes, now(), before.revision + 1)
+        applied, waiting, parked = applied + fresh, waiting + later, parked + len(page.records) - len(changes)
+        unchanged += len(changes) - later - fresh
         odd.update(_field(one["field"]) for change in changes for one in change.odd)
         last = not page.has_more
         revision = before.revision + (1 if page.records else 0)
@@ -59,12 +58,13 @@ async def sync(store: Content, core: Core, *, pages: int = 1000) -> Synced:
     return Synced(applied, unchanged, parked, False, waiting, odd)
 
 
-async def keep(store: Content, changes: list[Change], due: list[Change], revision: int) -> int:
-    """Versions, then guides, then items; any prefix of it may be repeated. Returns how many items changed."""
-    await store.keep_versions(changes)
+async def keep(store: Content, changes: list[Change], moment: datetime, revision: int) -> tuple[int, int]:
+    """Versions, then guides, then items; any prefix of it may be repeated. Returns (items changed, versions that begin after `moment`)."""
+    await store.keep_versions(changes, moment)
+    due = [one for one in changes if not one.waits(moment)]
     newest = {one.code: one for one in sorted(due, key=lambda one: one.seq)}  # two of a code on one page: the bulk write keeps no order
     await store.keep_guides(list(newest.values()), SHAPE)
-    return await store.apply(list(newest.values()), revision)
+    return await store.apply(list(newest.values()), revision), len(changes) - len(due)
 
 
 async def take_effect(store: Content) -> int:
@@ -72,7 +72,7 @@ async def take_effect(store: Content) -> int:
     rows = await store.begun()
     if rows:
         changes = [made(row, row["code"], row["item"]) for row in rows]
-        await keep(store, [], changes, (await store.state()).revision + 1)
+        await keep(store, changes, now(), (await store.state()).revision + 1)
     ended = await store.newly_ended()
     if rows or ended:
         await store.touch()

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -13,7 +13,7 @@ import pytest
 from content.listing import Filters
 from content.standing import standing, to_apply, version_of
 from content.store import CatalogueState, Change, Content
-from content.sync import sync, take_effect
+from content.sync import keep, made, sync, take_effect
 from content.versions import changes, versions_of
 from core.client import Core
 from kit.errors import Conflict, NotFound
@@ -61,6 +61,16 @@ async def test_an_item_still_to_come_is_unknown_until_its_day(store: Content, mo
         await served(store)
     await days_pass(mongo, 2)
     await take_effect(store)
+    assert (await served(store))["state"] == "in_effect"
+
+
+@pytest.mark.parametrize("late", [-1, 0, 1])
+async def test_about_the_moment_it_begins_a_version_either_waits_or_is_applied(store: Content, mongo: Mongo, late: int) -> None:
+    starts_at = days_from_now(-1)
+    change = made({"version": 1, "seq": 1, "starts_at": starts_at}, "I1", make_item("I1"))
+    applied, waiting = await keep(store, [change], starts_at + timedelta(milliseconds=late), 1)
+    assert (applied, waiting) == ((0, 1) if late < 0 else (1, 0))
+    assert await take_effect(store) == waiting
     assert (await served(store))["state"] == "in_effect"
 
 
@@ -204,8 +214,8 @@ class Failing(Content):
             raise Cut
         return done
 
-    async def keep_versions(self, changes: Sequence[Change]) -> None:
-        await self._die("keep_versions", super().keep_versions(changes))
+    async def keep_versions(self, changes: Sequence[Change], moment: datetime) -> None:
+        await self._die("keep_versions", super().keep_versions(changes, moment))
 
     async def keep_guides(self, changes: Sequence[Change], shape: int) -> None:
         await self._die("keep_guides", super().keep_guides(changes, shape))
