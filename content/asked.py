@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from content.everyday import EverydayNames, Heard
-from content.text import CLAUSE, HAN, LATIN, Segmenter, characters, folded, pairs, sounds, spellings
+from content.text import CLAUSE, HAN, LATIN, Segmenter, characters, folded, hearings, pairs, sounds, spellings
 
 LONGEST = 200  # characters looked at; more is cut: the end of a long message holds the question
 _TYPED = 30  # characters; slips of two characters are mended up to here
@@ -154,10 +154,8 @@ class Listener:
         if stretch in self._lexicon.words:
             return stretch
         least = size - 1 if size < 4 else size - 2
-        for word in self._lexicon.by_sound.get(sounds(stretch), ()):
-            if least <= sum(a == b for a, b in zip(word, stretch, strict=True)):
-                return word
-        return None
+        alike = (word for heard in hearings(stretch) for word in self._lexicon.by_sound.get(heard, ()))
+        return next((word for word in alike if least <= sum(a == b for a, b in zip(word, stretch, strict=True))), None)
 
     def _spelt(self, text: str) -> list[str]:
         """Words meant by pinyin or initials: hu zhao, huzhao, hz. At most three."""

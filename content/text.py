@@ -114,14 +114,20 @@ def readings(one: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=20_000)
-def sound(one: str) -> str:
-    """The commonest reading with what southern speakers do not tell apart made equal: zh/z, ch/c, sh/s, l/n, -ng/-n."""
-    heard = re.sub(r"^(z|c|s)h", r"\1", readings(one)[0])
-    return re.sub(r"ng$", "n", re.sub(r"^l", "n", heard))
+def _heard(one: str) -> tuple[str, ...]:
+    """Its readings with what southern speakers do not tell apart made equal: zh/z, ch/c, sh/s, l/n, -ng/-n."""
+    plain = (re.sub(r"^(z|c|s)h", r"\1", reading) for reading in readings(one))
+    return tuple(dict.fromkeys(re.sub(r"ng$", "n", re.sub(r"^l", "n", reading)) for reading in plain))
 
 
 def sounds(word: str) -> str:
-    return " ".join(sound(one) for one in word)
+    """How a word sounds, by the commonest readings."""
+    return " ".join(_heard(one)[0] for one in word)
+
+
+def hearings(written: str) -> list[str]:
+    """Every way it may sound, the commonest first; at most six."""
+    return [" ".join(way) for way in _few(product(*(_heard(one) for one in written)))]
 
 
 def spellings(word: str) -> tuple[list[str], list[str]]:

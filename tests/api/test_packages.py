@@ -147,7 +147,7 @@ async def test_the_short_form_comes_dated_and_follows_the_situation(house: House
     answer = await house.api("GET", f"/v1/items/{REPLACE}/guide?form=short&situation=expired,adult")
     assert answer.status == 200 and set(answer.json) == set(ShortGuide.model_fields)
     told = ShortGuide.model_validate(answer.json)
-    assert told.as_of is not None and told.version == 1 and 7 <= len(told.sentences) <= 8
+    assert told.as_of is not None and told.version >= 1 and 7 <= len(told.sentences) <= 8
     assert [one.text for one in told.sentences if one.part == "materials"] == ["要带：居民身份证。"]
     assert told.phone in (await house.api("GET", f"/v1/items/{REPLACE}")).json["consult_phone"]
     is_problem(await house.api("GET", "/v1/items/NONE/guide?form=short"), 404, "item_unknown")
