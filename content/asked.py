@@ -1,5 +1,6 @@
 """A resident's question as weighted search terms: its own words, what its typing slips meant, and the official words behind its phrases."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ _SPOKEN, _SLIP = 0.8, 0.6  # weight of official words behind a phrase, and of a 
 _ACT = 0.6  # an act (补办) says less about the item than a thing does
 _SPECIFIC = (0.4, 0.4, 0.6, 0.8, 0.9, 1.0)  # by the characters a phrase covers
 _LATER = 0.9  # each further official word of a line
-_PAIRS, _POW = 3, 0.5
+_PAIRS = 3  # an official word with more pairs than these shares their weight among its own
 _WORD_MARK = "#"  # before words of three characters and more, which have terms of their own
 
 
@@ -29,6 +30,11 @@ class Asked:
     heard: tuple[Heard, ...] = ()
     mended: str | None = None
 
+    @property
+    def meant(self) -> str:
+        """The question without its slips; what was heard counts its characters."""
+        return self.mended or self.text
+
 
 @dataclass(slots=True)
 class Lexicon:
@@ -37,6 +43,7 @@ class Lexicon:
     words: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     by_sound: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     by_spelling: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    beginnings: set[str] = field(default_factory=set)  # how the first two characters of a word sound
 
     def learn(self, words: Iterable[str]) -> None:
         for word in words:
@@ -47,6 +54,7 @@ class Lexicon:
         """After the last word: the common ones first."""
         for word in sorted(self.words, key=lambda one: (-self.words[one], one)):
             self.by_sound[sounds(word)].append(word)
+            self.beginnings.add(sounds(word[:2]))
             whole, initials = spellings(word)
             for spelling in (*whole, *initials):
                 if len(spelling) > 1:
@@ -65,6 +73,7 @@ class Listener:
         self._segmenter = segmenter
         self._lexicon = lexicon
         self._known = frozenset(known_pairs)
+        self._official_terms: dict[str, list[tuple[str, float]]] = {}
         self.names = names
 
     def asked(self, question: str) -> Asked:
@@ -122,15 +131,21 @@ class Listener:
         share *= _SPECIFIC[min(sum(end - start for start, end in heard.spans), len(_SPECIFIC)) - 1]
         for place, word in enumerate(heard.phrase.words):
             share *= _LATER if place else 1.0
-            inside = pairs(word)
-            each = share * min(1.0, (_PAIRS / max(len(inside), 1)) ** _POW)
-            for pair in inside:
-                _most(weights, pair, each)
-            for one in characters(word):
-                _most(weights, one, each * _ONE)
-            for inner in self._segmenter.words(word):
-                if len(inner) > 2:
-                    _most(weights, _WORD_MARK + inner, each * _WORD)
+            for term, part in self._terms_of(word):
+                _most(weights, term, share * part)
+
+    def _terms_of(self, word: str) -> list[tuple[str, float]]:
+        """Terms of an official word with their shares; a long word gains less than its many pairs would add up to."""
+        known = self._official_terms.get(word)
+        if known is None:
+            inside = dict.fromkeys(pairs(word))
+            each = min(1.0, math.sqrt(_PAIRS / max(len(inside), 1)))
+            longer = (inner for inner in self._segmenter.words(word) if len(inner) > 2)
+            known = [(pair, each) for pair in inside]
+            known += [(one, each * _ONE) for one in dict.fromkeys(characters(word))]
+            known += [(_WORD_MARK + inner, each * _WORD) for inner in dict.fromkeys(longer)]
+            self._official_terms[word] = known
+        return known
 
     def _mended(self, text: str) -> str | None:
         """The question with stretches that are no words replaced by words of the catalogue that sound the same; None if there are none.
@@ -140,7 +155,12 @@ class Listener:
         sizes = (6, 5, 4, 3, 2) if len(text) <= _TYPED else (6, 5, 4, 3)
         mended: list[str] = []
         at = 0
+        beginnings = self._lexicon.beginnings
         while at < len(text):
+            if beginnings.isdisjoint(hearings(text[at : at + 2])):
+                mended.append(text[at])
+                at += 1
+                continue
             word = next((found for size in sizes if (found := self._heard_as(text[at : at + size], size))), None)
             mended.append(word or text[at])
             at += len(word) if word else 1

@@ -1,6 +1,6 @@
 """How much of an item's name was asked for: rare pairs count more, words that go without saying (核发, 申领) less."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, KeysView, Mapping
 
 from content.text import pairs
 
@@ -21,12 +21,7 @@ class Coverage:
         if implied is not self._implied:
             self._implied = implied
             self._known.clear()
-        known = self._known.get(name)
-        if known is None:
-            if len(self._known) > _KEPT:
-                self._known.clear()
-            known = self._known[name] = self._learn(name)
-        weights, whole, got = known
+        weights, whole, got = self._of(name)
         for pair in weights.keys() & asked.keys():
             share = asked[pair]
             if pair not in implied:
@@ -35,6 +30,18 @@ class Coverage:
                 whole += weights[pair] / 2
                 got += weights[pair] * (share - _IMPLIED / 2)
         return min(1.0, got / whole) if whole else 0.0
+
+    def pairs(self, name: str) -> KeysView[str]:
+        """The distinct pairs of a folded name."""
+        return self._of(name)[0].keys()
+
+    def _of(self, name: str) -> tuple[dict[str, float], float, float]:
+        known = self._known.get(name)
+        if known is None:
+            if len(self._known) > _KEPT:
+                self._known.clear()
+            known = self._known[name] = self._learn(name)
+        return known
 
     def _learn(self, name: str) -> tuple[dict[str, float], float, float]:
         """(weight of each pair, of the whole name, what is granted unasked)."""

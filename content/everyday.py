@@ -5,7 +5,7 @@ that must all stand near each other, `/` gives alternatives of one part. A line 
 `轻:` lists words that carry little meaning in a question, `默认:` words of names that go without saying, `删:` phrases to forget.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,30 +47,30 @@ class EverydayNames:
         self.little_pairs = frozenset(pair for word in self.little for pair in pairs(word))
         self.implied = frozenset(pair for word in implied for pair in pairs(word))
         self.acts = frozenset(word for one in self.phrases if one.act for word in one.words if len(word) > 1) - frozenset(implied)
+        uses = Counter(text for phrase in self.phrases for part in phrase.parts for text in part)
         self._starts: dict[str, list[str]] = defaultdict(list)
-        self._uses: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for text in uses:
+            self._starts[text[:2]].append(text)
+        self._by_rarest: dict[str, list[int]] = defaultdict(list)  # a phrase is looked at only where its rarest part stands
         for number, phrase in enumerate(self.phrases):
-            for place, part in enumerate(phrase.parts):
-                for text in part:
-                    if text not in self._uses:
-                        self._starts[text[0]].append(text)
-                    self._uses[text].append((number, place))
+            for text in min(phrase.parts, key=lambda part: sum(uses[text] for text in part)):
+                self._by_rarest[text].append(number)
 
     def heard(self, question: str) -> list[Heard]:
-        """Phrases of a folded question. Work is bounded by its length, not by the size of the table."""
-        seen: dict[int, dict[int, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
-        for start, first in enumerate(question):
-            for text in self._starts.get(first, ()):
-                if question.startswith(text, start):
-                    for number, place in self._uses[text]:
-                        seen[number][place].append((start, start + len(text)))
+        """Phrases of a folded question, in the order of the table. Work is bounded by its length, not by the size of the table."""
+        standing: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for start in range(len(question)):
+            for beginning in dict.fromkeys((question[start], question[start : start + 2])):
+                for text in self._starts.get(beginning, ()):
+                    if question.startswith(text, start):
+                        standing[text].append((start, start + len(text)))
         found = []
-        for number, places in seen.items():
+        for number in sorted({number for text in standing for number in self._by_rarest.get(text, ())}):
             phrase = self.phrases[number]
-            if len(places) == len(phrase.parts):
-                spans = _together([places[place] for place in range(len(phrase.parts))])
-                if spans:
-                    found.append(Heard(phrase, spans))
+            places = [[span for text in part if text in standing for span in standing[text]] for part in phrase.parts]
+            spans = _together(places) if all(places) else ()
+            if spans:
+                found.append(Heard(phrase, spans))
         return found
 
 

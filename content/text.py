@@ -125,9 +125,10 @@ def sounds(word: str) -> str:
     return " ".join(_heard(one)[0] for one in word)
 
 
-def hearings(written: str) -> list[str]:
+@lru_cache(maxsize=50_000)
+def hearings(written: str) -> tuple[str, ...]:
     """Every way it may sound, the commonest first; at most six."""
-    return [" ".join(way) for way in _few(product(*(_heard(one) for one in written)))]
+    return tuple(" ".join(way) for way in _few(product(*(_heard(one) for one in written))))
 
 
 def spellings(word: str) -> tuple[list[str], list[str]]:
