@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 KEEP = 0.8  # seconds a guide's bytes may be served again, counted from before they were read: never a superseded one past 1 s
 MAX_KEPT = 2000
+TALLIED = 60.0  # seconds between two writes of what was read and asked
 
 
 class Catalogue:
@@ -67,17 +68,26 @@ class Catalogue:
     def as_of(self) -> str | None:
         return at_edge(self.state.as_of) if self.state.as_of else None
 
+    async def look(self) -> None:
+        """Read the catalogue's state."""
+        self.state = await self.store.state()
+
     async def refresh(self) -> None:
         """Read the catalogue's state; rebuild the index beside the old one when the revision moved."""
-        state = await self.store.state()
-        self.state = state
-        await self.finder.refresh(state.revision)
+        await self.look()
+        await self.finder.refresh(self.state.revision)
 
     async def watch(self, every: float = 1.0) -> None:
         """Edge of a job: the old copy goes on serving, dated, while the store is away."""
+        written = time.monotonic()
         while True:
             try:
                 await self.refresh()
+                if time.monotonic() - written > TALLIED:
+                    written = time.monotonic()
+                    await self.finder.write_down()
             except PyMongoError as exc:
                 log.warning("catalogue not refreshed", extra={"error": type(exc).__name__})
+            except Exception:
+                log.exception("catalogue not refreshed")  # a defect; what is served stays, and the next round tries again
             await asyncio.sleep(every)

@@ -23,7 +23,7 @@ INDEXED = (
     "online", "visits", "places", "promised_limit", "handling_kind",
 )  # fmt: skip
 _FIELDS = {"name": 1.0, "everyday": 0.6, "catalogue": 0.25, "about": 0.12}
-_WIDE, _NARROW = 48, 20  # terms of a question looked up in names, and in the rest: the rarest and heaviest
+_WIDE, _NARROW = 48, 12  # terms of a question looked up in names, and in the rest: the rarest and heaviest
 _CANDIDATES = 60
 _CONDITIONS = 600  # characters of the conditions that are indexed
 _EXPLAINED = 1.5  # what an item that explains the whole question gains, as an exponent
@@ -167,10 +167,11 @@ class Index:
 
     def _candidates(self, asked: Asked, filters: Filters) -> list[tuple[float, int]]:
         weighed = sorted(((weight * self._rarity(term), term, weight) for term, weight in asked.terms.items()), reverse=True)
-        wide = [(term, weight) for _, term, weight in weighed[:_WIDE]]
+        named = [(term, weight) for _, term, weight in weighed if term in self._counts][:_WIDE]
+        other = [(term, weight) for _, term, weight in weighed[:_NARROW]]
         parts = []
         for field, boost in _FIELDS.items():
-            for term, weight in wide if boost > 0.5 else wide[:_NARROW]:
+            for term, weight in other if field == "about" else named if boost > 0.5 else named[:_NARROW]:
                 query = tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, field, term), boost * weight)
                 parts.append((tantivy.Occur.Should, query))
         if not parts:

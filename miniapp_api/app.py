@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicException
 
 from kit import errors
+from kit.mongo import PyMongoError
 from miniapp_api.gate import Route, mount, take_request_id
 from miniapp_api.openapi import document
 from miniapp_api.problems import problem
@@ -56,13 +58,16 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
     watch: list[asyncio.Task[None]] = []
 
     async def begin(_: Any) -> None:
+        await deps.catalogue.look()  # guides can be served at once; indexes come up behind, and /readyz waits for the first
         for kept in (deps.catalogue, deps.publications):
-            await kept.refresh()
             watch.append(asyncio.create_task(kept.watch()))
 
     async def end(_: Any) -> None:
         for task in watch:
             task.cancel()
+        await asyncio.gather(*watch, return_exceptions=True)
+        with suppress(PyMongoError):
+            await deps.catalogue.finder.write_down()
 
     app.before_server_start(begin)
     app.after_server_stop(end)

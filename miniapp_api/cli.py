@@ -68,6 +68,14 @@ def content_load(
     raise SystemExit(_plain(lambda: loading.main(file, format, to, report, sandbox.rstrip("/"), force)))
 
 
+@content.command("unfound")
+def content_unfound(limit: Annotated[int, typer.Option(min=1, max=10_000, help="最多列出多少个")] = 50) -> None:
+    """列出没有找到事项的提问，问得多的在前（MONGO_URL 的数据库）。例：zhangban content unfound --limit 20"""
+    from miniapp_api import content_unfound as unfound
+
+    raise SystemExit(_plain(lambda: unfound.main(limit)))
+
+
 def _plain(command: Callable[[], int | None]) -> int:
     """A missing part, bad setting or busy port is one clear sentence, never a stack trace."""
     from kit.embedded import DidNotStart, FolderInUse, MissingPart

@@ -138,6 +138,12 @@ def build(settings: Settings) -> Deps:
     )
 
 
+def tallies_store(settings: Settings) -> tuple[Mongo, Tallies]:
+    """What residents asked and read, and the client to close when done."""
+    mongo = connect(settings.mongo_url, settings.mongo_database)
+    return mongo, Tallies(mongo)
+
+
 def catalogue_store(settings: Settings) -> tuple[Mongo, Content]:
     """For commands that touch nothing but the catalogue; the caller closes. No traffic yet."""
     mongo = connect(settings.mongo_url, settings.mongo_database)
