@@ -18,11 +18,11 @@ test: ## 全部测试
 test-fast: ## 除 kill -9 以外的测试
 	@tools/setup.sh dev && exec .venv/bin/python -m pytest -m 'not crash and not slow'
 
-bench: ## 与同类实现比较（ITEMS=事项文件 QUESTIONS=问题文件）
-	@tools/setup.sh dev bench && exec .venv/bin/python -m bench $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
+bench: ## 与同类实现比较（ITEMS=事项文件 GROW=扩成多少项 ONLY=guides|pushes|demo）
+	@tools/setup.sh dev bench && exec .venv/bin/python -m bench $(if $(ITEMS),--items '$(ITEMS)') $(if $(GROW),--grow '$(GROW)') $(if $(ONLY),--only '$(ONLY)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
 
-bench-search: ## 检索的质量与速度，与四种引擎比较（ITEMS=事项文件 QUESTIONS=问题文件,问题文件）
-	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.search $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
+bench-search: ## 检索的质量与速度，与四种引擎比较（ITEMS=事项文件 QUESTIONS=问题文件,问题文件 ONLY=quality|speed）
+	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.search $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')
 
 check: ## 格式、静态检查、类型、内务规则
 	@tools/setup.sh dev bench

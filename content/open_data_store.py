@@ -1,12 +1,15 @@
 """Queries of the open data export. It reads beside the residents' queries and writes nothing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from kit.clock import now
+from kit.errors import Unavailable
 from kit.mongo import Mongo, Tx
 
+AT_ONCE = 8  # exports a process writes at the same time
 BATCH = 50  # items; a few hundred kilobytes
 
 
@@ -31,8 +34,9 @@ class Snapshot:
     Each batch is a query of its own that the database finishes: between two nothing is open there, so a reader who goes away leaves nothing.
     """
 
-    def __init__(self, mongo: Mongo, session: Tx) -> None:
+    def __init__(self, mongo: Mongo, session: Tx, left: Callable[[], None]) -> None:
         self._items, self._catalogue, self._session = mongo["items"], mongo["catalogue"], session
+        self._left = left
         self._live = _live(now())
 
     async def edition(self) -> Edition:
@@ -49,6 +53,7 @@ class Snapshot:
         return [row["item"] for row in await rows.to_list(BATCH)]
 
     async def close(self) -> None:
+        self._left()
         await self._session.end_session()
 
 
@@ -56,9 +61,21 @@ class OpenData:
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
         self._counted: tuple[int, int] | None = None
+        self._open = 0
 
     async def snapshot(self) -> Snapshot:
-        return Snapshot(self._mongo, await self._mongo.snapshot())
+        """Raises Unavailable while AT_ONCE others are being read: residents' own questions come first."""
+        if self._open >= AT_ONCE:
+            raise Unavailable("open_data_busy", "正在下载的人较多，请稍后再试", retry_after=60)
+        self._open += 1
+        try:
+            return Snapshot(self._mongo, await self._mongo.snapshot(), self._one_left)
+        except BaseException:
+            self._one_left()
+            raise
+
+    def _one_left(self) -> None:
+        self._open -= 1
 
     async def count(self, revision: int) -> int:
         """Live items. Counting looks at every one, so it is done once per revision of the catalogue."""

@@ -17,6 +17,7 @@ from urllib.error import URLError
 from kit.embedded import DidNotStart, Mongod, Redis, child_options, free_port
 
 START_SECONDS = 60.0
+ITEMS_PER_SECOND = 150  # what even a busy machine loads
 
 
 @dataclass(slots=True)
@@ -101,8 +102,8 @@ class Stack:
             self.stop()
             raise
 
-    def wait_ready(self, seconds: float = START_SECONDS) -> None:
-        self._wait(f"{self.api}/readyz", "api", seconds)
+    def wait_ready(self) -> None:
+        self._wait(f"{self.api}/readyz", "api", self._patience())
 
     def stop(self) -> None:
         """API and worker drain first, then the sandbox, the stores last."""
@@ -112,6 +113,13 @@ class Stack:
         for store in (self.redis, self.mongod):
             if store is not None:
                 store.stop()
+
+    def _patience(self) -> float:
+        """Seconds a start may take: a province's catalogue is read, synced and indexed before the API is ready."""
+        if self.items is None:
+            return START_SECONDS
+        with self.items.open("rb") as file:
+            return START_SECONDS + sum(1 for _ in file) / ITEMS_PER_SECOND
 
     def _stores(self) -> tuple[str, str]:
         """Given ones (in `extra` or the environment) are used, missing ones are started."""
@@ -130,7 +138,7 @@ class Stack:
         if self.items is not None:
             command += ["--items", str(self.items)]
         self._launch("sandbox", command, {**os.environ})
-        self._wait(f"{self.sandbox}/world/accounts", "sandbox", START_SECONDS)
+        self._wait(f"{self.sandbox}/world/accounts", "sandbox", self._patience())
 
     def _environment(self, mongo_url: str, redis_url: str) -> dict[str, str]:
         """What an operator would set by hand, from the sandbox's accounts and this folder's own keys."""

@@ -23,19 +23,12 @@ from miniapp_api.stack import Stack
 SIZE = 22_633
 
 
-class _Patient(Stack):
-    """The first load of so many items takes half a minute here, and on a busy machine longer than Stack waits."""
-
-    def wait_ready(self, seconds: float = 300) -> None:
-        super().wait_ready(seconds)
-
-
 def measure(items: list[Item], questions: list[Question]) -> None:
     """On a stack of its own: private stores, sandbox, API and worker."""
     folder = Path(tempfile.mkdtemp(prefix="zhangban-bench-"))
     catalogue = folder / "items.jsonl"
     catalogue.write_bytes(b"".join(orjson.dumps(item) + b"\n" for item in grow(items, SIZE)))
-    stack = _Patient(folder / "data", items=catalogue, extra={"ZHANGBAN_RATE_PER_SECOND": "1000000"})
+    stack = Stack(folder / "data", items=catalogue, extra={"ZHANGBAN_RATE_PER_SECOND": "1000000"})
     try:
         stack.start(lambda step: progress(f"  {step}"))
         asyncio.run(_asked(stack, [one.text for one in questions]))

@@ -15,11 +15,12 @@ import pytest
 from content import store as content_store
 from content.open_data import etag, lines
 from content.open_data_fields import FIELDS, MEANINGS, FieldDescription
-from content.open_data_store import BATCH, Edition, OpenData, Snapshot
+from content.open_data_store import AT_ONCE, BATCH, Edition, OpenData, Snapshot
 from content.store import Change, Content
 from core.types import Item
 from kit.clock import now
 from kit.embedded import free_port
+from kit.errors import Unavailable
 from kit.ids import new_id
 from kit.mongo import Mongo
 from miniapp_api import wiring
@@ -230,7 +231,7 @@ class Watched(OpenData):
                 await whole.close()
                 watched.closed += 1
 
-        return Batches(self._mongo, whole._session)
+        return Batches(self._mongo, whole._session, whole._left)
 
 
 @asynccontextmanager
@@ -292,3 +293,14 @@ async def test_a_stream_that_breaks_looks_broken_and_not_finished(stack: Stack, 
 
 async def _true(value: bool) -> bool:
     return value
+
+
+async def test_only_so_many_read_at_once_and_a_reader_who_leaves_makes_room(mongo: Mongo) -> None:
+    data = OpenData(mongo)
+    reading = [await data.snapshot() for _ in range(AT_ONCE)]
+    with pytest.raises(Unavailable):
+        await data.snapshot()
+    await reading.pop().close()
+    reading.append(await data.snapshot())
+    for one in reading:
+        await one.close()
