@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -78,7 +79,22 @@ def _api_without_copies(stack: Stack, running: ExitStack) -> str:
     port = free_port()
     env = {**stack.env, "ZHANGBAN_PORT": str(port), "ZHANGBAN_GUIDE_CACHE_SECONDS": "0"}
     _start([sys.executable, "-m", "miniapp_api.cli", "api"], env, port, running)
-    return f"http://127.0.0.1:{port}"
+    base = f"http://127.0.0.1:{port}"
+    _wait_ready(base)
+    return base
+
+
+def _wait_ready(base: str) -> None:
+    """As a load balancer does: a process that still builds its first search index gets no readers."""
+    until = time.monotonic() + 600
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{base}/readyz", timeout=5) as reply:  # noqa: S310 - loopback
+                if reply.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise SystemExit(f"{base} did not get ready")
 
 
 def _peer(file: str, stack: Stack, running: ExitStack, *more: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from content.everyday import EverydayNames, Heard
@@ -50,9 +50,10 @@ class Lexicon:
             if 2 <= len(word) <= 8:
                 self.words[word] += 1
 
-    def close(self) -> None:
+    def close(self, breathe: Callable[[], None] = lambda: None) -> None:
         """After the last word: the common ones first."""
         for word in sorted(self.words, key=lambda one: (-self.words[one], one)):
+            breathe()
             self.by_sound[sounds(word)].append(word)
             self.beginnings.add(sounds(word[:2]))
             whole, initials = spellings(word)

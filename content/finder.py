@@ -22,8 +22,27 @@ from kit.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-_QUICK, _SHARE = 1.0, 10  # an index that takes more than a second to build rests ten times as long, so that serving keeps the processor
+_PIECE = 0.002  # seconds of work between two rests
+_QUICK = 1.0  # an index that takes longer than this rests twice as long before the next
+_LONGEST_REST = 120.0  # so that a province's change is found within minutes
 _REMEMBERED = 5000  # distinct codes or questions counted between two writes; more is not counted
+
+
+class Gently:
+    """Between pieces of work in a thread: after the first second, rests four times as long as it worked. Requests share the interpreter with it."""
+
+    def __init__(self) -> None:
+        self._worked = 0.0
+        self._since = time.monotonic()
+
+    def __call__(self) -> None:
+        busy = time.monotonic() - self._since
+        if busy < _PIECE:
+            return
+        self._worked += busy
+        if self._worked > _QUICK:
+            time.sleep(4 * busy)
+        self._since = time.monotonic()
 
 
 class Finder:
@@ -81,11 +100,12 @@ class Finder:
             return
         items = await self._store.searchable(INDEXED)
         views = await self._tallies.views()
-        index = await asyncio.to_thread(Index, items, revision, self._names, views)
-        suggestions = await asyncio.to_thread(Suggestions, index.suggestible())
+        breathe = Gently() if self._index else lambda: None  # until the first stands, nothing is more urgent
+        index = await asyncio.to_thread(Index, items, revision, self._names, views, breathe)
+        suggestions = await asyncio.to_thread(Suggestions, index.suggestible(), breathe)
         self._index, self._suggestions = index, suggestions
         took = time.monotonic() - moment
-        self._not_before = time.monotonic() + (min(took * _SHARE, 600.0) if took > _QUICK else 0.0)
+        self._not_before = time.monotonic() + (min(2 * took, _LONGEST_REST) if took > _QUICK else 0.0)
         log.info("search index built", extra={"items": len(index.listing.entries), "seconds": round(took, 2), "revision": revision})
 
     async def write_down(self) -> None:

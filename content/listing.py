@@ -4,7 +4,7 @@ A district inherits what its city and province offer; a resident's word for an a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,13 +37,14 @@ class Listing:
 
     FIELDS: ClassVar[tuple[str, ...]] = ("theme", "audience", "region", "department", "list")
 
-    def __init__(self, items: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, items: Sequence[dict[str, Any]], breathe: Callable[[], None] = lambda: None) -> None:
         self.entries: list[Entry] = []
         self._values: dict[str, list[tuple[str, ...]]] = {field: [] for field in self.FIELDS}
         self._having: dict[tuple[str, str], list[int]] = defaultdict(list)
         texts: dict[str, str] = {}  # what many items share is kept once
         sets: dict[tuple[str, ...], tuple[str, ...]] = {}
         for place, item in enumerate(items):
+            breathe()
             region = (item["region"] or {}).get("code") or ""
             name, department, region = (texts.setdefault(text, text) for text in (item["name"], item["department"]["name"], region))
             self.entries.append(Entry(item["code"], name, department, region))

@@ -5,7 +5,7 @@ Items that say the same about themselves (one item in many districts) are one fa
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,15 +76,26 @@ class _Ranked:
 
 
 class Index:
-    """Immutable once built; a new catalogue revision gets a new one. `views` tips the balance between equals."""
+    """Immutable once built; a new catalogue revision gets a new one. `views` tips the balance between equals.
 
-    def __init__(self, items: Iterable[dict[str, Any]], revision: int, names: EverydayNames, views: Mapping[str, int] | None = None) -> None:
+    `breathe` is called between small pieces of the building, so that whoever builds beside other work can let that go on.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[dict[str, Any]],
+        revision: int,
+        names: EverydayNames,
+        views: Mapping[str, int] | None = None,
+        breathe: Callable[[], None] = lambda: None,
+    ) -> None:
         self.revision = revision
         kept = sorted(items, key=lambda one: one["code"])
-        self.listing = Listing(kept)
+        self.listing = Listing(kept, breathe)
         self._views = views or {}
         grouped: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for place, item in enumerate(kept):
+            breathe()
             grouped[_identity(item)].append(place)
         texts = {place[0]: _names(kept[place[0]]) for place in grouped.values()}
         segmenter = Segmenter(_own_words(texts.values(), names))
@@ -95,6 +106,7 @@ class Index:
         self._index = tantivy.Index(self._schema)
         writer = self._index.writer(heap_size=50_000_000, num_threads=1)
         for number, family in enumerate(self._families):
+            breathe()
             fields = _fields(kept[family.members[0]], family.names, segmenter)
             self._counts.update({term for field in ("name", "everyday", "catalogue") for term in fields[field]})
             for name in family.names:
@@ -107,7 +119,7 @@ class Index:
         self._searcher = self._index.searcher()
         for phrase in names.phrases:
             lexicon.learn(phrase.words)
-        lexicon.close()
+        lexicon.close(breathe)
         segmenter.done()
         self.lexicon = lexicon
         self.listener = Listener(segmenter, lexicon, names, (term for term in self._counts if len(term) == 2))

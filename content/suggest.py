@@ -1,7 +1,7 @@
 """Suggestions while a resident types: names and everyday names that begin with, are spelt like, or contain what stands there."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import nsmallest
 
 from content.text import LATIN, folded, spellings
@@ -14,11 +14,12 @@ _LOOKED_AT = 400  # neighbours of one prefix
 class Suggestions:
     """Immutable. Names in the order of their usefulness: the shorter the better, everyday names before official ones of equal length."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], breathe: Callable[[], None] = lambda: None) -> None:
         self._names = sorted({name for name in names if 1 < len(name) <= _LONGEST}, key=lambda one: (len(one), one))
         self._starts = sorted((name, number) for number, name in enumerate(self._names))
         spelt: set[tuple[str, int]] = set()
         for number, name in enumerate(self._names):
+            breathe()
             if LATIN.search(name):
                 continue
             whole, initials = spellings(name[:_SPELT])
