@@ -269,7 +269,7 @@ async def test_many_items_are_read_as_fast_as_the_reader_takes_them_and_one_who_
         async with http.get(f"{api}/open/v1/items") as reply:
             await reply.content.read(1000)
             reply.close()  # the tab is shut
-        await until(lambda: _true(watched.closed == 1))
+        await until(lambda: _true(watched.closed == 1), 60)
         assert 1 <= watched.batches < BATCHES
         open_now = await mongo.client.admin.command({"aggregate": 1, "pipeline": [{"$currentOp": {"idleCursors": True}}], "cursor": {}})
         left = [one for one in open_now["cursor"]["firstBatch"] if str(one.get("ns")).startswith(f"{mongo.database.name}.items")]
