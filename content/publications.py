@@ -118,4 +118,6 @@ class Publications:
                 await self.refresh()
             except PyMongoError as exc:
                 log.warning("publications not refreshed", extra={"error": type(exc).__name__})
+            except Exception:
+                log.exception("publications not refreshed")  # a defect; what is served stays, and the next round tries again
             await asyncio.sleep(every)

@@ -4,7 +4,6 @@ A list without a query is newest first and paged by what was last seen, so that 
 """
 
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from typing import Any
 
 import tantivy
 
+from content.asked import LONGEST
+from content.text import HAN, characters, folded, pairs
 from core.publications import Kind
 
-MAX_QUERY = 200  # characters; more is cut: the end of a long message holds the question
 MAX_OFFSET = 1000  # hits of a query that can be paged through
-_HAN = re.compile(r"[㐀-鿿豈-﫿\U00020000-\U000323af]+")
-_WORD = re.compile(r"[0-9a-z]+")
 _FIELDS = {"title": 4.0, "about": 1.0, "body": 0.5}
 _NEVER = 2**60  # ms; after any date
 _CURSOR = re.compile(r"(?P<ms>-?\d{1,15})_(?P<id>[0-9A-Za-z_.:-]{1,64})|(?P<offset>\d{1,4})")
@@ -86,7 +84,7 @@ class PublicationIndex:
 
     def find(self, wanted: Wanted, at: datetime) -> Page:
         """What is published and not expired at that moment. Raises BadCursor."""
-        singles, pairs = tokens(wanted.query.strip()[-MAX_QUERY:])
+        singles, pairs = tokens(wanted.query.strip()[-LONGEST:])
         if not wanted.query.strip():
             return self._listing(wanted, at)
         offset = _offset(wanted.cursor)
@@ -135,14 +133,9 @@ class PublicationIndex:
 
 
 def tokens(text: str) -> tuple[list[str], list[str]]:
-    """(single Han characters, Han pairs and whole Latin words and numbers), each once; width and case folded."""
-    folded = unicodedata.normalize("NFKC", text).lower()
-    singles: list[str] = []
-    pairs = _WORD.findall(folded)
-    for run in _HAN.findall(folded):
-        singles.extend(run)
-        pairs.extend(run[i : i + 2] for i in range(len(run) - 1))
-    return list(dict.fromkeys(singles)), list(dict.fromkeys(pairs))
+    """(single Han characters, Han pairs and whole Latin words and numbers), each once, of the folded text."""
+    plain = folded(text)
+    return list(dict.fromkeys(characters(plain))), list(dict.fromkeys(pair for pair in pairs(plain) if len(pair) > 1 or not HAN.match(pair)))
 
 
 def _document(one: dict[str, Any], place: int) -> tantivy.Document:

@@ -22,9 +22,10 @@ INDEXED = (
     "code", "name", "short_name", "everyday_names", "catalogue_name", "department", "region", "audience", "themes", "conditions", "materials.name",
     "online", "visits", "places", "promised_limit", "handling_kind",
 )  # fmt: skip
-_FIELDS = {"name": 1.0, "everyday": 0.6, "catalogue": 0.25, "about": 0.12}
-_WIDE, _NARROW = 48, 12  # terms of a question looked up in names, and in the rest: the rarest and heaviest
-_CANDIDATES = 60
+_FIELDS = {"name": 1.0, "everyday": 0.6, "about": 0.15}
+_WIDE, _NARROW = 48, 8  # terms of a question looked up in names, and in the rest: the rarest and heaviest
+_KEPT_QUERIES = 20_000
+_CANDIDATES = 30
 _CONDITIONS = 600  # characters of the conditions that are indexed
 _EXPLAINED = 1.5  # what an item that explains the whole question gains, as an exponent
 _NAME, _ALIAS, _ACT = 0.3, 0.6, 0.2  # for a name asked for as a whole, for an everyday name, for an act asked for
@@ -108,7 +109,7 @@ class Index:
         for number, family in enumerate(self._families):
             breathe()
             fields = _fields(kept[family.members[0]], family.names, segmenter)
-            self._counts.update({term for field in ("name", "everyday", "catalogue") for term in fields[field]})
+            self._counts.update({term for field in ("name", "everyday") for term in fields[field]})
             for name in family.names:
                 lexicon.learn(segmenter.words(name))
             values = self.listing.values(family.members)
@@ -125,6 +126,7 @@ class Index:
         self.listener = Listener(segmenter, lexicon, names, (term for term in self._counts if len(term) == 2))
         self._coverage = Coverage(self._rarity)
         self._acts: dict[str, frozenset[str]] = {}
+        self._queries: dict[tuple[str, str], tantivy.Query] = {}
 
     def find(self, query: str, filters: Filters, offset: int, limit: int) -> Answer:
         """A page of hits. Without words in the query: every item the filters leave, by code."""
@@ -183,8 +185,8 @@ class Index:
         other = [(term, weight) for _, term, weight in weighed[:_NARROW]]
         parts = []
         for field, boost in _FIELDS.items():
-            for term, weight in other if field == "about" else named if boost > 0.5 else named[:_NARROW]:
-                query = tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, field, term), boost * weight)
+            for term, weight in other if field == "about" else named:
+                query = tantivy.Query.boost_query(self._looking_for(field, term), boost * weight)
                 parts.append((tantivy.Occur.Should, query))
         if not parts:
             return []
@@ -197,6 +199,15 @@ class Index:
         hits = self._searcher.search(query, limit=_CANDIDATES, count=False).hits
         numbers = self._searcher.fast_field_values("family", [address for _, address in hits])
         return [(score, int(number)) for (score, _), number in zip(hits, numbers, strict=True) if number is not None]
+
+    def _looking_for(self, field: str, term: str) -> tantivy.Query:
+        """Kept, as the same few thousand terms come again and again."""
+        known = self._queries.get((field, term))
+        if known is None:
+            if len(self._queries) > _KEPT_QUERIES:
+                self._queries.clear()
+            known = self._queries[field, term] = tantivy.Query.term_query(self._schema, field, term)
+        return known
 
     def _rarity(self, term: str) -> float:
         count = self._counts.get(term, 0)
@@ -246,6 +257,7 @@ def _own_words(texts: Iterable[tuple[str, ...]], names: EverydayNames) -> Iterab
 
 def _fields(item: dict[str, Any], names: Sequence[str], segmenter: Segmenter) -> dict[str, list[str]]:
     about = [
+        item["catalogue_name"] or "",
         item["department"]["name"],
         *item["themes"],
         *(one["name"] for one in item.get("materials") or ()),
@@ -254,7 +266,6 @@ def _fields(item: dict[str, Any], names: Sequence[str], segmenter: Segmenter) ->
     return {
         "name": terms(names[0], segmenter),
         "everyday": [term for name in names[1:] for term in terms(name, segmenter)],
-        "catalogue": terms(folded(item["catalogue_name"] or ""), segmenter),
         "about": pairs(folded(" ".join(about))),
     }
 

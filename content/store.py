@@ -3,7 +3,6 @@
 Guides are kept as the JSON they are served as: shaping and encoding happen once per change, not once per reader.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -171,9 +170,9 @@ class Content:
     async def mark_end_seen(self, codes: Sequence[str]) -> None:
         await self._items.update_many({"_id": {"$in": list(codes)}, "ends_at": {"$lte": now()}}, {"$set": {"end_seen": True}})
 
-    async def park(self, place: str, code: str, reason: str, record: dict[str, Any]) -> None:
-        """A record that cannot be read is kept with its reason; the rest go on."""
-        row = {"code": code, "reason": reason, "record": json.dumps(record, ensure_ascii=False).encode(), "at": now()}  # any keys, any numbers
+    async def park(self, place: str, code: str, reason: str, record: bytes) -> None:
+        """A record that cannot be read is kept with its reason; the rest go on. As bytes: its keys and numbers may be anything."""
+        row = {"code": code, "reason": reason, "record": record, "at": now()}
         await self._parked.update_one({"_id": place}, {"$setOnInsert": row}, upsert=True)
 
     async def state(self) -> CatalogueState:

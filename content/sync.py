@@ -3,8 +3,6 @@
 A record whose time has not come is kept and takes effect by the clock (`take_effect`), without another word from the core.
 """
 
-import hashlib
-import json
 import logging
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -15,9 +13,10 @@ from pydantic import ValidationError
 
 from content.guides import SHAPE, encoded
 from content.store import Change, Content
+from content.unreadable import as_bytes, place_of, why
 from core.client import Core
 from core.items import ItemRecord
-from core.reading import read_item, why
+from core.reading import read_item
 from kit.clock import now
 
 log = logging.getLogger(__name__)
@@ -93,7 +92,7 @@ async def _read(store: Content, raw: dict[str, Any]) -> Change | None:
     try:
         return _change(raw)
     except (ValidationError, ValueError, OverflowError) as exc:
-        await store.park(_place(raw), str(raw.get("code"))[:100], _why(exc), raw)
+        await store.park(place_of(raw), str(raw.get("code"))[:100], why(exc), as_bytes(raw))
         log.warning("item parked", extra={"code": str(raw.get("code"))[:64], "seq": str(raw.get("seq"))[:20]})
         return None
 
@@ -139,14 +138,3 @@ def _utc(moment: datetime | None) -> datetime | None:
 def _field(path: str) -> str:
     """`materials.3.copies` -> `materials.copies`, so that they can be counted."""
     return ".".join(part for part in path.split(".") if not part.isdecimal())
-
-
-def _place(raw: dict[str, Any]) -> str:
-    """Where a bad record is kept: the same one twice is kept once."""
-    return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
-
-
-def _why(exc: Exception) -> str:
-    if isinstance(exc, ValidationError):
-        return "; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {why(error['type'])}（{error['msg']}）" for error in exc.errors())[:2000]
-    return str(exc)

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core import reading
+
 
 def as_bytes(raw: dict[str, Any]) -> bytes:
     """The record as received; whatever JSON can hold, also numbers too large for a database."""
@@ -19,5 +21,7 @@ def place_of(raw: dict[str, Any]) -> str:
 
 def why(exc: Exception) -> str:
     if isinstance(exc, ValidationError):
-        return "; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors())[:2000]
+        return "; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {reading.why(error['type'])}（{error['msg']}）" for error in exc.errors())[
+            :2000
+        ]
     return str(exc)
