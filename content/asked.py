@@ -88,13 +88,18 @@ class Listener:
             for term, weight in self._own(mended).items():
                 weights.setdefault(term, weight * _SLIP)
         heard = self.names.heard(text)
+        shares: dict[str, float] = {}
         for one in heard:
-            self._official(one, _SPOKEN, weights)
+            _official(one, _SPOKEN, shares)
         if mended is not None:
             slips = [one for one in self.names.heard(mended) if len(one.phrase.said) > 2]
             for one in slips:
-                self._official(one, _SPOKEN * _SLIP, weights)
+                _official(one, _SPOKEN * _SLIP, shares)
             heard = heard or slips
+        for word, share in shares.items():
+            for term, part in self._terms_of(word):
+                if share * part > weights.get(term, 0.0):
+                    weights[term] = share * part
         for word in latin:
             for term in terms(word, self._segmenter):
                 weights.setdefault(term, _SLIP * (_ONE if len(term) == 1 else 1.0))
@@ -126,14 +131,6 @@ class Listener:
             for word in LATIN.findall(clause):
                 _most(weights, word, share)
         return weights
-
-    def _official(self, heard: Heard, share: float, weights: dict[str, float]) -> None:
-        share *= _ACT if heard.phrase.act else 1.0
-        share *= _SPECIFIC[min(sum(end - start for start, end in heard.spans), len(_SPECIFIC)) - 1]
-        for place, word in enumerate(heard.phrase.words):
-            share *= _LATER if place else 1.0
-            for term, part in self._terms_of(word):
-                _most(weights, term, share * part)
 
     def _terms_of(self, word: str) -> list[tuple[str, float]]:
         """Terms of an official word with their shares; a long word gains less than its many pairs would add up to."""
@@ -183,6 +180,15 @@ class Listener:
         if HAN.search(text):
             return []
         return self._lexicon.by_spelling.get("".join(LATIN.findall(text)), [])[:3]
+
+
+def _official(heard: Heard, share: float, shares: dict[str, float]) -> None:
+    """What each official word behind a phrase weighs: less for an act, for a short phrase, and for words further back in the line."""
+    share *= _ACT if heard.phrase.act else 1.0
+    share *= _SPECIFIC[min(sum(end - start for start, end in heard.spans), len(_SPECIFIC)) - 1]
+    for place, word in enumerate(heard.phrase.words):
+        share *= _LATER if place else 1.0
+        _most(shares, word, share)
 
 
 def _most(weights: dict[str, float], term: str, weight: float) -> None:

@@ -23,9 +23,9 @@ INDEXED = (
     "online", "visits", "places", "promised_limit", "handling_kind",
 )  # fmt: skip
 _FIELDS = {"name": 1.0, "everyday": 0.6, "about": 0.15}
-_WIDE, _NARROW = 48, 8  # terms of a question looked up in names, and in the rest: the rarest and heaviest
+_WIDE, _NARROW = 36, 4  # terms of a question looked up in names, and in the rest: the rarest and heaviest
 _KEPT_QUERIES = 20_000
-_CANDIDATES = 30
+_CANDIDATES = 20
 _CONDITIONS = 600  # characters of the conditions that are indexed
 _EXPLAINED = 1.5  # what an item that explains the whole question gains, as an exponent
 _NAME, _ALIAS, _ACT = 0.3, 0.6, 0.2  # for a name asked for as a whole, for an everyday name, for an act asked for
@@ -101,7 +101,7 @@ class Index:
         texts = {place[0]: _names(kept[place[0]]) for place in grouped.values()}
         segmenter = Segmenter(_own_words(texts.values(), names))
         self._families = [_Family(texts[members[0]], tuple(members)) for members in grouped.values()]
-        self._counts: Counter[str] = Counter()
+        counts: Counter[str] = Counter()  # families that have a term in a name
         lexicon = Lexicon()
         self._schema = _schema()
         self._index = tantivy.Index(self._schema)
@@ -109,7 +109,7 @@ class Index:
         for number, family in enumerate(self._families):
             breathe()
             fields = _fields(kept[family.members[0]], family.names, segmenter)
-            self._counts.update({term for field in ("name", "everyday") for term in fields[field]})
+            counts.update({term for field in ("name", "everyday") for term in fields[field]})
             for name in family.names:
                 lexicon.learn(segmenter.words(name))
             values = self.listing.values(family.members)
@@ -123,7 +123,10 @@ class Index:
         lexicon.close(breathe)
         segmenter.done()
         self.lexicon = lexicon
-        self.listener = Listener(segmenter, lexicon, names, (term for term in self._counts if len(term) == 2))
+        self.listener = Listener(segmenter, lexicon, names, (term for term in counts if len(term) == 2))
+        families = len(self._families)
+        self._rarities = {term: math.log(1 + (families - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
+        self._unknown = math.log(2 * families + 2)  # of a term that no name has
         self._coverage = Coverage(self._rarity)
         self._acts: dict[str, frozenset[str]] = {}
         self._queries: dict[tuple[str, str], tantivy.Query] = {}
@@ -181,7 +184,7 @@ class Index:
 
     def _candidates(self, asked: Asked, filters: Filters) -> list[tuple[float, int]]:
         weighed = sorted(((weight * self._rarity(term), term, weight) for term, weight in asked.terms.items()), reverse=True)
-        named = [(term, weight) for _, term, weight in weighed if term in self._counts][:_WIDE]
+        named = [(term, weight) for _, term, weight in weighed if term in self._rarities][:_WIDE]
         other = [(term, weight) for _, term, weight in weighed[:_NARROW]]
         parts = []
         for field, boost in _FIELDS.items():
@@ -210,8 +213,7 @@ class Index:
         return known
 
     def _rarity(self, term: str) -> float:
-        count = self._counts.get(term, 0)
-        return math.log(1 + (len(self._families) - count + 0.5) / (count + 0.5))
+        return self._rarities.get(term) or self._unknown
 
     def _found(self, entry: Entry, score: float, asked: Asked) -> Found:
         return Found(entry.code, entry.name, entry.department, entry.region or None, round(score, 3), _marks(entry.name, asked))
