@@ -5,8 +5,9 @@ Items that say the same about themselves (one item in many districts) are one fa
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import tantivy
@@ -30,6 +31,7 @@ _CONDITIONS = 600  # characters of the conditions that are indexed
 _EXPLAINED = 1.5  # what an item that explains the whole question gains, as an exponent
 _NAME, _ALIAS, _ACT = 0.3, 0.6, 0.2  # for a name asked for as a whole, for an everyday name, for an act asked for
 _LIKED = 0.02
+_LIT = 0.5  # weight from which a pair is marked in names
 _SURE, _UNMET = 0.14, 0.16  # share of a name that must be asked for, and what a longer phrase for something else costs
 _RELEVANT = 0.1  # of the best score; the rest is noise
 _PER_FAMILY = 3  # members shown of one family when no region is asked
@@ -102,6 +104,7 @@ class Index:
         segmenter = Segmenter(_own_words(texts.values(), names))
         self._families = [_Family(texts[members[0]], tuple(members)) for members in grouped.values()]
         counts: Counter[str] = Counter()  # families that have a term in a name
+        self._in_field: dict[str, set[str]] = {"name": set(), "everyday": set()}
         lexicon = Lexicon()
         self._schema = _schema()
         self._index = tantivy.Index(self._schema)
@@ -109,7 +112,9 @@ class Index:
         for number, family in enumerate(self._families):
             breathe()
             fields = _fields(kept[family.members[0]], family.names, segmenter)
-            counts.update({term for field in ("name", "everyday") for term in fields[field]})
+            counts.update({term for field in self._in_field for term in fields[field]})
+            for field, known in self._in_field.items():
+                known.update(fields[field])
             for name in family.names:
                 lexicon.learn(segmenter.words(name))
             values = self.listing.values(family.members)
@@ -148,7 +153,8 @@ class Index:
                 break
             shown = self.listing.chosen(one.family.members, filters)
             found.extend((one.score, place) for place in (shown if filters.region else shown[:_PER_FAMILY]))
-        hits = [self._found(self.listing.entries[place], score, asked) for score, place in found[offset : offset + limit]]
+        lit = {term for term, weight in asked.terms.items() if weight >= _LIT and len(term) == 2}
+        hits = [self._found(self.listing.entries[place], score, lit) for score, place in found[offset : offset + limit]]
         return Answer(tuple(hits), len(found), _sure(ranked[0], question), asked.mended, tuple(place for _, place in found))
 
     def suggestible(self) -> Iterable[str]:
@@ -188,7 +194,8 @@ class Index:
         other = [(term, weight) for _, term, weight in weighed[:_NARROW]]
         parts = []
         for field, boost in _FIELDS.items():
-            for term, weight in other if field == "about" else named:
+            here = self._in_field.get(field)
+            for term, weight in other if here is None else [one for one in named if one[0] in here]:
                 query = tantivy.Query.boost_query(self._looking_for(field, term), boost * weight)
                 parts.append((tantivy.Occur.Should, query))
         if not parts:
@@ -215,8 +222,8 @@ class Index:
     def _rarity(self, term: str) -> float:
         return self._rarities.get(term) or self._unknown
 
-    def _found(self, entry: Entry, score: float, asked: Asked) -> Found:
-        return Found(entry.code, entry.name, entry.department, entry.region or None, round(score, 3), _marks(entry.name, asked))
+    def _found(self, entry: Entry, score: float, lit: Set[str]) -> Found:
+        return Found(entry.code, entry.name, entry.department, entry.region or None, round(score, 3), _marks(entry.name, lit))
 
 
 def _sure(best: _Ranked, question: Question) -> bool:
@@ -224,20 +231,20 @@ def _sure(best: _Ranked, question: Question) -> bool:
     return best.covered - _UNMET * min(question.unmet(best.explained), 8) >= _SURE
 
 
-def _marks(name: str, asked: Asked) -> tuple[tuple[int, int], ...]:
-    """Stretches of the name, in its own characters, that the question asked for."""
-    lit = [False] * len(name)
-    plain = [simple(one) for one in name]
-    for at in range(len(name) - 1):
-        if asked.terms.get(plain[at] + plain[at + 1], 0.0) >= 0.5:
-            lit[at] = lit[at + 1] = True
+def _marks(name: str, lit: Set[str]) -> tuple[tuple[int, int], ...]:
+    """Stretches of the name, in its own characters, that the question asked for: `lit` are the pairs it did."""
+    plain = _plain(name)
     stretches: list[tuple[int, int]] = []
-    for at, on in enumerate(lit):
-        if on and stretches and stretches[-1][1] == at:
-            stretches[-1] = (stretches[-1][0], at + 1)
-        elif on:
-            stretches.append((at, at + 1))
+    for at in range(len(plain) - 1):
+        if plain[at] + plain[at + 1] in lit:
+            start = stretches.pop()[0] if stretches and stretches[-1][1] >= at else at
+            stretches.append((start, at + 2))
     return tuple(stretches)
+
+
+@lru_cache(maxsize=20_000)
+def _plain(name: str) -> tuple[str, ...]:
+    return tuple(simple(one) for one in name)
 
 
 def _identity(item: dict[str, Any]) -> tuple[str, ...]:
