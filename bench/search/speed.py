@@ -17,6 +17,7 @@ from bench.search.questions import Question, rounds, warming
 SIZES = (22_633, 226_330)
 LIMIT = 10  # answers wanted
 TURN = 25  # questions
+SHARES = (50, 95, 99)
 ENGINE_SECONDS = 30.0  # of questions to one engine at one size; then it leaves the round, and its n is smaller
 BUILD_SECONDS = 120.0  # a peer that would build longer is left out
 AIMS = {
@@ -57,6 +58,9 @@ def _alone(given: Path | None, files: Mapping[Path, list[Question]], size: int, 
     _figure(f"index_build_s_{size}", done["build_s"], "s", "in memory, from items in memory, in a process of its own", 1)
     beside = f"a process with our index alone, after {asked} questions; {done['peak_mb']:.0f} MB while building, the items included"
     _figure(f"search_rss_mb_{size}", done["rss_mb"], "MB", beside, 1)
+    for share in SHARES:
+        alone = "in that process; beside the peers, in one process with them, see __ours_beside_peers"
+        _figure(f"search_p{share}_ms_{size}", percentile(done["ms"], share / 100), "ms", alone, len(done["ms"]))
 
 
 def _built(items: list[Item], builds: Mapping[str, Build], took: dict[str, float]) -> dict[str, Engine]:
@@ -104,11 +108,11 @@ def _interleaved(engines: dict[str, Engine], texts: list[str]) -> dict[str, list
 def _report(size: int, samples: dict[str, list[float]]) -> None:
     mine = samples.pop("ours")
     progress(f"\n{size:,} items{'p50':>10}{'p95':>10}{'p99':>10}   (ms)")
-    for share in (50, 95, 99):
+    for share in SHARES:
         theirs = {name: percentile(times, share / 100) for name, times in samples.items()}
         best = min(theirs, key=lambda one: theirs[one])
         name, value = f"search_p{share}_ms_{size}", percentile(mine, share / 100)
-        _figure(name, value, "ms", f"fastest peer {best} {theirs[best]:.2f}", len(mine))
+        _figure(f"{name}__ours_beside_peers", value, "ms", f"fastest peer {best} {theirs[best]:.2f}", len(mine))
         for peer, milliseconds in theirs.items():
             _figure(f"{name}__{peer}", milliseconds, "ms", f"ours {value:.2f}", len(samples[peer]))
     for name, times in {"ours": mine, **samples}.items():
