@@ -1,5 +1,6 @@
 """Queries of the open data export. It reads beside the residents' queries and writes nothing."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,8 +8,9 @@ from typing import Any
 
 from kit.clock import now
 from kit.errors import Unavailable
-from kit.mongo import Mongo, Tx
+from kit.mongo import Mongo, PyMongoError, Tx
 
+_TOO_NEW = 246  # SnapshotUnavailable: a collection was made a moment ago, and the snapshot is of before
 AT_ONCE = 8  # exports a process writes at the same time
 BATCH = 50  # items; a few hundred kilobytes
 
@@ -69,7 +71,19 @@ class OpenData:
             raise Unavailable("open_data_busy", "正在下载的人较多，请稍后再试", retry_after=60)
         self._open += 1
         try:
-            return Snapshot(self._mongo, await self._mongo.snapshot(), self._one_left)
+            for wait in (0.1, 0.3, 1.0, None):
+                session = await self._mongo.snapshot()
+                found = Snapshot(self._mongo, session, self._one_left)
+                try:
+                    await found.edition()
+                except PyMongoError as exc:
+                    await session.end_session()
+                    if wait is None or getattr(exc, "code", None) != _TOO_NEW:
+                        raise
+                    await asyncio.sleep(wait)
+                else:
+                    return found
+            raise AssertionError("the last round returns or raises")
         except BaseException:
             self._one_left()
             raise

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
+from hypothesis import HealthCheck, settings
 
 from kit.crypto import Keyring
 from kit.embedded import Mongod, Redis
@@ -13,6 +14,9 @@ from kit.ids import new_id
 from kit.mongo import Mongo, connect
 from miniapp_api.stack import Stack
 from tests.api.house import House
+
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -267,6 +267,7 @@ async def test_many_items_are_read_as_fast_as_the_reader_takes_them_and_one_who_
     await much(mongo)
     async with serving(stack, mongo) as (api, watched), aiohttp.ClientSession() as http:
         async with http.get(f"{api}/open/v1/items") as reply:
+            assert reply.status == 200, await reply.text()
             await reply.content.read(1000)
             reply.close()  # the tab is shut
         await until(lambda: _true(watched.closed == 1), 60)
