@@ -1,10 +1,10 @@
 """Queries of the open data export. It reads beside the residents' queries and writes nothing."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from weakref import WeakSet
 
 from kit.clock import now
 from kit.errors import Unavailable
@@ -36,17 +36,10 @@ class Snapshot:
     Each batch is a query of its own that the database finishes: between two nothing is open there, so a reader who goes away leaves nothing.
     """
 
-    def __init__(self, mongo: Mongo, session: Tx, left: Callable[[], None]) -> None:
-        self._items, self._catalogue, self._session = mongo["items"], mongo["catalogue"], session
-        self._left = left
+    def __init__(self, mongo: Mongo, session: Tx, edition: Edition) -> None:
+        self.edition = edition
+        self._items, self._session = mongo["items"], session
         self._live = _live(now())
-
-    async def edition(self) -> Edition:
-        state = await self._catalogue.find_one({"_id": "state"}, {"revision": 1}, session=self._session) or {}
-        newest = await self._items.find_one({}, {"changed": 1}, sort=[("changed", -1)], session=self._session) or {}
-        changed = newest.get("changed", 0)
-        last = await self._items.find_one({"changed": changed}, {"synced_at": 1}, sort=[("synced_at", -1)], session=self._session) or {}
-        return Edition(state.get("revision", 0), changed, last.get("synced_at"))
 
     async def batch(self, after: str, region: str | None) -> list[dict[str, Any]]:
         """Live items by code, those after `after` ("" from the start); [] when there are no more."""
@@ -54,42 +47,54 @@ class Snapshot:
         rows = self._items.find(wanted, {"item": 1}, session=self._session).sort("_id", 1).limit(BATCH)
         return [row["item"] for row in await rows.to_list(BATCH)]
 
+    @property
+    def closed(self) -> bool:
+        return bool(self._session.has_ended)
+
     async def close(self) -> None:
-        self._left()
-        await self._session.end_session()
+        """Ends the session even when the caller is cancelled meanwhile: a reader's connection may be found lost twice."""
+        await asyncio.shield(self._session.end_session())
 
 
 class OpenData:
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
         self._counted: tuple[int, int] | None = None
-        self._open = 0
+        self._opening = 0
+        self._open: WeakSet[Snapshot] = WeakSet()  # one whose reader left before the first piece is closed by nobody, and counts no more
 
     async def snapshot(self) -> Snapshot:
         """Raises Unavailable while AT_ONCE others are being read: residents' own questions come first."""
-        if self._open >= AT_ONCE:
+        if self._opening + sum(not one.closed for one in self._open) >= AT_ONCE:
             raise Unavailable("open_data_busy", "正在下载的人较多，请稍后再试", retry_after=60)
-        self._open += 1
+        self._opening += 1
         try:
-            for wait in (0.1, 0.3, 1.0, None):
-                session = await self._mongo.snapshot()
-                found = Snapshot(self._mongo, session, self._one_left)
-                try:
-                    await found.edition()
-                except PyMongoError as exc:
-                    await session.end_session()
-                    if wait is None or getattr(exc, "code", None) != _TOO_NEW:
-                        raise
-                    await asyncio.sleep(wait)
-                else:
-                    return found
-            raise AssertionError("the last round returns or raises")
-        except BaseException:
-            self._one_left()
-            raise
+            found = await self._opened()
+            self._open.add(found)
+            return found
+        finally:
+            self._opening -= 1
 
-    def _one_left(self) -> None:
-        self._open -= 1
+    async def _opened(self) -> Snapshot:
+        waits = iter((0.1, 0.3, 1.0))
+        while True:
+            session = await self._mongo.snapshot()
+            try:
+                return Snapshot(self._mongo, session, await self._edition(session))
+            except BaseException as exc:
+                await asyncio.shield(session.end_session())
+                wait = next(waits, None) if isinstance(exc, PyMongoError) and getattr(exc, "code", None) == _TOO_NEW else None
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
+
+    async def _edition(self, session: Tx) -> Edition:
+        items = self._mongo["items"]
+        state = await self._mongo["catalogue"].find_one({"_id": "state"}, {"revision": 1}, session=session) or {}
+        newest = await items.find_one({}, {"changed": 1}, sort=[("changed", -1)], session=session) or {}
+        changed = newest.get("changed", 0)
+        last = await items.find_one({"changed": changed}, {"synced_at": 1}, sort=[("synced_at", -1)], session=session) or {}
+        return Edition(state.get("revision", 0), changed, last.get("synced_at"))
 
     async def count(self, revision: int) -> int:
         """Live items. Counting looks at every one, so it is done once per revision of the catalogue."""

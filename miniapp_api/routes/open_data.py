@@ -25,7 +25,7 @@ async def items(call: Call) -> Raw | Stream:
     form = query.format or _accepted(call)
     snapshot = await call.deps.open_data.snapshot()
     try:
-        headers = _headers(await snapshot.edition(), form, query.region)
+        headers = _headers(snapshot.edition, form, query.region)
         known = _is_known(headers["ETag"], call.request.headers.getall("if-none-match", []))
     except BaseException:
         await snapshot.close()

@@ -1,9 +1,11 @@
 """Open data: the whole catalogue for anyone, in two formats, never all of it in memory, and nothing left behind by a reader who goes away."""
 
+import asyncio
 import csv
+import gc
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -183,14 +185,14 @@ async def test_what_changes_while_somebody_reads_is_not_in_what_they_read(mongo:
     codes = [f"I{number:03}" for number in range(BATCH * 2 + 1)]
     await fill(mongo, [make_item(code) for code in codes])
     snapshot = await OpenData(mongo).snapshot()
-    before = await snapshot.edition()
+    before = snapshot.edition
     pieces = lines(snapshot, "jsonl", None)
     read = [await anext(pieces)]
     await fill(mongo, [make_item(codes[-1], name="改过"), make_item("I9")], first=1000)
     read += [piece async for piece in pieces]
     items = [orjson.loads(line) for line in b"".join(read).splitlines()]
     assert [item["code"] for item in items] == codes and {item["name"] for item in items} == {"事项"}
-    after = await (await OpenData(mongo).snapshot()).edition()
+    after = (await OpenData(mongo).snapshot()).edition
     assert etag(before, "jsonl", None) != etag(after, "jsonl", None)
 
 
@@ -206,16 +208,21 @@ async def test_only_what_is_live_is_given_away(mongo: Mongo) -> None:
 
 async def test_an_empty_catalogue_is_an_empty_answer(mongo: Mongo) -> None:
     snapshot = await OpenData(mongo).snapshot()
-    assert await snapshot.edition() == Edition(0, 0, None)
+    assert snapshot.edition == Edition(0, 0, None)
     assert [piece async for piece in lines(snapshot, "jsonl", None)] == []
 
 
 class Watched(OpenData):
-    """Counts what is read and whether it was closed; may break off at a batch."""
+    """Counts what is read and which were closed; may break off at a batch."""
 
     def __init__(self, mongo: Mongo) -> None:
         super().__init__(mongo)
-        self.batches, self.closed, self.break_at = 0, 0, 0
+        self.batches, self.break_at = 0, 0
+        self.given: list[Snapshot] = []
+
+    @property
+    def closed(self) -> int:
+        return sum(one.closed for one in self.given)
 
     async def snapshot(self) -> Snapshot:
         watched, whole = self, await super().snapshot()
@@ -227,11 +234,9 @@ class Watched(OpenData):
                     raise OSError("the disk is gone")
                 return await whole.batch(after, region)
 
-            async def close(self) -> None:
-                await whole.close()
-                watched.closed += 1
-
-        return Batches(self._mongo, whole._session, whole._left)
+        given = Batches(self._mongo, whole._session, whole.edition)
+        self.given.append(given)
+        return given
 
 
 @asynccontextmanager
@@ -296,12 +301,37 @@ async def _true(value: bool) -> bool:
     return value
 
 
+async def test_a_reader_found_gone_twice_leaves_nothing_open(mongo: Mongo) -> None:
+    """Sanic cancels a connection's task when it is lost, also while the first notice of it is still being worked off."""
+    await fill(mongo, [make_item(f"I{number:05}") for number in range(BATCH * 3)])
+    snapshot = await OpenData(mongo).snapshot()
+    reached = asyncio.Event()
+
+    async def read() -> None:
+        async with aclosing(lines(snapshot, "jsonl", None)) as pieces:
+            async for _ in pieces:
+                reached.set()
+                await asyncio.Event().wait()
+
+    reader = asyncio.create_task(read())
+    await reached.wait()
+    reader.cancel()
+    await asyncio.sleep(0)  # it is closing now
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    await until(lambda: _true(snapshot.closed))
+
+
 async def test_only_so_many_read_at_once_and_a_reader_who_leaves_makes_room(mongo: Mongo) -> None:
     data = OpenData(mongo)
     reading = [await data.snapshot() for _ in range(AT_ONCE)]
     with pytest.raises(Unavailable):
         await data.snapshot()
     await reading.pop().close()
+    reading.append(await data.snapshot())
+    lines(reading.pop(), "jsonl", None)  # the reader left before the first piece: never begun, so never ended
+    gc.collect()
     reading.append(await data.snapshot())
     for one in reading:
         await one.close()
