@@ -3,6 +3,7 @@
 import re
 
 _ASKS: tuple[tuple[str, str], ...] = (
+    ("out_of_scope", r"天气|笑话|几点了|股票|彩票|唱(?:首|个)?歌|星座|下雨"),
     ("human", r"转人工|人工(?:客服|服务|坐席)|^人工$|真人|找个人"),
     ("payment", r"付款失败|支付失败|扣了(?:两|2)次|重复(?:扣|缴)|退款|缴费单|付不了|没到账"),
     ("complaint", r"投诉|举报|态度(?:差|恶劣|不好)|推诿|踢皮球"),
@@ -24,10 +25,13 @@ _ASKS: tuple[tuple[str, str], ...] = (
     ("greet", r"^(?:你好|您好|在吗|在不在|嗨|哈喽|hello|hi|喂|早上好|下午好|晚上好)[\s!,。！，~～]*$"),
 )
 _COMPILED = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _ASKS)
+_WORDS = re.compile(r"[\u4e00-\u9fff]")
 
 
 def ask_of(text: str) -> str:
-    """One of the intents; `overview` when nothing is asked in words known here. The last sentence is heard first: there the question is."""
+    """One of the intents; `overview` when a matter may be named but nothing is asked in words known here. The last sentence is heard first: there the question is."""
+    if not _WORDS.search(text):
+        return "nlu_fallback"
     sentences = [one for one in re.split(r"[。！？!?；;]", text) if one.strip()]
     for part in [sentences[-1], text] if len(sentences) > 1 else [text]:
         for name, pattern in _COMPILED:

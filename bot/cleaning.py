@@ -7,10 +7,11 @@ LONGEST = 500  # characters
 
 _SPACES = re.compile(r"\s+")
 _COMMAND = re.compile(r"^[\s/／\\]+")  # Rasa takes a leading / for an intent that skips its understanding
-_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+_MAIL = re.compile(r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 _NUMBER = re.compile(
     r"(?<![0-9A-Za-z])(?=[0-9A-Za-z]*[0-9])(?:[0-9][ -]?){6,}[0-9Xx]?(?![0-9A-Za-z])|(?<![0-9A-Za-z])(?=(?:[A-Z]*[0-9]){5})[0-9A-Z]{15,}(?![0-9A-Za-z])"
 )
+_CALLED = re.compile(r"((?:我叫|名叫|姓名)(?:是|为)?[:：]?\s*)[\u4e00-\u9fff·]{2,4}?(?=[，,。；;、\s]|$)")
 HIDDEN = "（号码）"
 
 
@@ -22,8 +23,8 @@ def cleaned(text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """Without ID, phone, card and credit-code numbers and mail addresses: what may be kept and what Rasa hears."""
-    return _NUMBER.sub(HIDDEN, _MAIL.sub("（邮箱）", text))
+    """Without ID, phone, card and credit-code numbers, mail addresses and names given as such: what may be kept and what Rasa hears."""
+    return _NUMBER.sub(HIDDEN, _MAIL.sub("（邮箱）", _CALLED.sub(r"\1（姓名）", text)))
 
 
 def plain(text: str, longest: int) -> str:

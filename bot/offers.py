@@ -16,11 +16,13 @@ _FIRST_ASKED: tuple[Part, ...] = ("materials", "process", "time_limit", "fee", "
 
 
 def chosen(text: str, memory: Memory) -> Offer | None:
-    """The offer this message picks, if any."""
+    """The offer this message picks: by its number, its words, or a piece of them that only one has."""
     if (number := _ORDINAL.match(text)) and memory.offers:
         place = _DIGITS.get(number[1]) or int(number[1])
         return memory.offers[place - 1] if place <= len(memory.offers) else None
-    return next((one for one in memory.offers if one.text == text), None)
+    exact = next((one for one in memory.offers if one.text == text), None)
+    near = [one for one in memory.offers if len(text) > 1 and text in one.text]
+    return exact or (near[0] if len(near) == 1 else None)
 
 
 def of_candidates(found: Sequence[Candidate], part: Part | None) -> tuple[tuple[Button, ...], tuple[Offer, ...]]:

@@ -1,6 +1,6 @@
 """One part of one guide as a few sentences a resident can use. Nothing is said that the guide does not hold; what it lacks is said to be lacking."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bot.cleaning import plain
@@ -39,9 +39,11 @@ _NAME = 60  # characters of a name
 _MORE = "点开卡片看全部。"
 
 
-def told(guide: Json, part: Part) -> str:
-    """At most LONGEST characters."""
+def told(guide: Json, part: Part, options: Sequence[str] = ()) -> str:
+    """At most LONGEST characters. `options`: the situations the guide was made for."""
     text = _TELLERS[part](guide)
+    if part == "materials" and (mine := _chosen(guide, options)):
+        text = f"您的情况（{mine}），{text}"
     if guide.get("notice"):
         text = f"{guide['notice']}{text}"
     return plain(text, LONGEST)
@@ -75,9 +77,11 @@ def _materials(guide: Json) -> str:
     items = part["items"]
     if not items:
         return f"{named(guide)}不用提交材料。"
-    titles = list(dict.fromkeys(title for one in items for title in one.get("why") or ()))
-    mine = f"您的情况（{'、'.join(titles)}），" if titles else ""
-    return _listed(f"{mine}{named(guide)}要准备 {len(items)} 样材料：", [_material(one) for one in items])
+    return _listed(f"{named(guide)}要准备 {len(items)} 样材料：", [_material(one) for one in items])
+
+
+def _chosen(guide: Json, options: Sequence[str]) -> str:
+    return "、".join(plain(one["title"], 40) for question in guide["situations"] for one in question["options"] if one["id"] in options)
 
 
 def _material(one: Json) -> str:
@@ -109,8 +113,11 @@ def _location(guide: Json) -> str:
 
 
 def _place(one: Json) -> str:
-    hours = f"（{one['hours']}）" if one.get("hours") else ""
-    return f"{one.get('name') or ''} {one['address']}{hours}".strip()
+    return _address(one) + (f"（{one['hours']}）" if one.get("hours") else "")
+
+
+def _address(one: Json) -> str:
+    return f"{one.get('name') or ''} {one['address']}".strip()
 
 
 def _process(guide: Json) -> str:
@@ -159,13 +166,15 @@ def _overview(guide: Json) -> str:
     parts = guide["parts"]
     facts = [f"由{plain(guide['department'], _NAME)}办理"]
     facts += ["可以网上办"] if guide["online"] else []
-    facts += [f"{label}：{plain(parts[part]['text'], 60)}" for part, label in (("time_limit", "时限"), ("fee", "收费")) if parts[part]["recorded"]]
+    facts += [f"时限：{plain(parts['time_limit']['text'], 60)}"] if parts["time_limit"]["recorded"] else []
+    if parts["fee"]["recorded"]:
+        facts.append(f"收费：{plain(parts['fee']['text'], 60)}" if parts["fee"]["items"] else "不收费")
     facts += [parts["visits"]["text"]] if parts["visits"]["recorded"] else []
     materials = parts["materials"]
     if materials["recorded"]:
         facts.append(f"材料 {len(materials['items'])} 样" if materials["items"] else "不用提交材料")
     if parts["location"]["recorded"]:
-        facts.append(f"地点：{plain(_place(parts['location']['items'][0]), 60)}")
+        facts.append(f"地点：{plain(_address(parts['location']['items'][0]), 60)}")
     return f"{named(guide)}{'；'.join(facts)}。您想了解哪一方面？"
 
 

@@ -1,5 +1,7 @@
 """From what was heard to what is said. The same rules whether Rasa understood the message or keywords did; every fact comes from a live guide."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
@@ -11,6 +13,7 @@ from bot.reply import LONGEST, MOST_OFFERED, Button, Card, Lookup, Memory, Offer
 ASKS = frozenset(get_args(Part))
 FALLBACK = "nlu_fallback"
 _SMALL_TALK = {"greet": texts.GREETING, "thanks": texts.THANKS, "goodbye": texts.GOODBYE, "affirm": texts.AFFIRM, "deny": texts.DENY}
+_BETWEEN = re.compile(r"[，,、；;：:（）()/]")
 _BY_PLACE = ("location", "contact", "process", "overview")  # parts that differ from district to district
 _FEWEST_REGIONS = 3  # with fewer, the nearest is answered and the other offered
 
@@ -47,6 +50,8 @@ async def respond(heard: Heard, knowledge: Knowledge) -> Said | None:
     if heard.intent in ("payment", "complaint"):
         return await _trouble(heard, findings, knowledge)
     if memory.item is not None and _is_about_the_same(memory.item, findings):
+        if region is not None and not findings.topical and heard.part in (None, "overview"):
+            return await _moved(heard, memory.item, region, knowledge)
         return await _followed_up(heard, memory.item, knowledge)
     if findings.certain:
         return await _answered(heard, findings, knowledge)
@@ -75,9 +80,19 @@ async def _followed_up(heard: Heard, item: str, knowledge: Knowledge) -> Said | 
     memory = await _with_situation(heard, item, knowledge)
     if heard.part in (None, "overview") and memory.options != heard.memory.options:
         return await _part_of(item, "materials", replace(heard, memory=memory), knowledge)
+    if heard.intent == "out_of_scope":
+        return _plainly(heard, texts.OUT_OF_SCOPE, "out_of_scope")
     if heard.part is None:
         return None
     return await _part_of(item, heard.part, replace(heard, memory=memory), knowledge)
+
+
+async def _moved(heard: Heard, item: str, region: str, knowledge: Knowledge) -> Said:
+    """Only a place was named: the same matter there, and the same part of it."""
+    guide = await knowledge.guide(item)
+    there = knowledge.find(guide["name"], region).candidates if guide else ()
+    code = next((one.code for one in there if guide and one.name == guide["name"]), item)
+    return await _part_of(code, heard.memory.part or "overview", heard, knowledge)
 
 
 async def _answered(heard: Heard, findings: Findings, knowledge: Knowledge) -> Said:
@@ -117,10 +132,17 @@ async def _with_situation(heard: Heard, item: str, knowledge: Knowledge) -> Memo
     said = "".join(heard.text.split())
     options = list(heard.memory.options)
     for question in guide["situations"]:
-        told = [one["id"] for one in question["options"] if len(one["title"]) > 1 and "".join(one["title"].split()) in said]
+        told = [one["id"] for one in question["options"] if any(piece in said for piece in _own_pieces(one, question))]
         if len(told) == 1:
             options = [one for one in options if one not in {other["id"] for other in question["options"]}] + told
     return heard.memory.model_copy(update={"options": tuple(options)})
+
+
+def _own_pieces(option: Mapping[str, Any], question: Mapping[str, Any]) -> list[str]:
+    """Pieces of an option's title between punctuation that no other option of the question has."""
+    others = [one["title"] for one in question["options"] if one is not option]
+    pieces = ["".join(one.split()) for one in _BETWEEN.split(option["title"])]
+    return [one for one in pieces if len(one) > 2 and not any(one in other for other in others)]
 
 
 async def _part_of(item: str, part: Part, heard: Heard, knowledge: Knowledge, near: tuple[Candidate, ...] = ()) -> Said:
@@ -128,7 +150,7 @@ async def _part_of(item: str, part: Part, heard: Heard, knowledge: Knowledge, ne
     if guide is None:
         memory = heard.memory.model_copy(update={"item": None, "offers": (), "options": ()})
         return Said(reply=Reply(text=texts.ITEM_GONE), memory=memory, intent=heard.intent, miss="item_gone")
-    text = parts.told(guide, part)
+    text = parts.told(guide, part, heard.memory.options)
     buttons, given = offers.of_candidates(near, part)
     if part == "materials":
         question, options, choices = offers.of_situation(guide)

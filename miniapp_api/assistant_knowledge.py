@@ -1,6 +1,6 @@
 """What the assistant may look at: the live catalogue, and the resident's own cases. `bot` declares what it needs, this is where it comes from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,12 +10,13 @@ from cases.states import TEXTS
 from cases.store import Cases
 from content.catalogue import Catalogue
 from content.listing import Filters
+from content.search import Answer
 from core.types import CaseState
 from kit.clock import at_edge
 from kit.errors import Invalid, NotFound
 from residents.store import Residents
 
-_CANDIDATES = 8
+CANDIDATES = 8
 
 
 class CatalogueKnowledge:
@@ -23,11 +24,7 @@ class CatalogueKnowledge:
         self._catalogue = catalogue
 
     def find(self, question: str, region: str | None) -> Findings:
-        answer = self._catalogue.finder.find(question, Filters(region=region), 0, _CANDIDATES)
-        if not answer.hits and region is not None:
-            answer = self._catalogue.finder.find(question, Filters(), 0, _CANDIDATES)
-        found = tuple(Candidate(one.code, one.name, one.department, one.region) for one in answer.hits)
-        return Findings(found, bool(found) and answer.sure, answer.sure)
+        return findings(lambda filters: self._catalogue.finder.find(question, filters, 0, CANDIDATES), region)
 
     def region_in(self, question: str) -> str | None:
         named = {code for name, code in self._catalogue.finder.region_names().items() if name in question}
@@ -41,6 +38,15 @@ class CatalogueKnowledge:
         except Invalid:  # the item's questions have changed since they were answered
             return await self.guide(code)
         return guide
+
+
+def findings(find: Callable[[Filters], Answer], region: str | None) -> Findings:
+    """What a region has, with what its city and province have for it; when that is nothing, what there is anywhere."""
+    answer = find(Filters(region=region))
+    if not answer.hits and region is not None:
+        answer = find(Filters())
+    found = tuple(Candidate(one.code, one.name, one.department, one.region) for one in answer.hits)
+    return Findings(found, bool(found) and answer.sure, answer.sure)
 
 
 class OwnCases:
