@@ -79,7 +79,7 @@ class _Ranked:
 
 
 class Index:
-    """Immutable once built; a new catalogue revision gets a new one. `views` tips the balance between equals.
+    """Immutable once built, but for the everyday names; a new catalogue revision gets a new one. `views` tips the balance between equals.
 
     `breathe` is called between small pieces of the building, so that whoever builds beside other work can let that go on.
     """
@@ -132,9 +132,14 @@ class Index:
         families = len(self._families)
         self._rarities = {term: math.log(1 + (families - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
         self._unknown = math.log(2 * families + 2)  # of a term that no name has
-        self._coverage = Coverage(self._rarity)
-        self._acts: dict[str, frozenset[str]] = {}
         self._queries: dict[tuple[str, str], tantivy.Query] = {}
+        self.use(names)
+
+    def use(self, names: EverydayNames) -> None:
+        """Exchange the everyday names, and with them everything worked out from the old ones."""
+        self.listener.names = names
+        self._coverage = Coverage(self._rarity, names.implied)
+        self._acts: dict[str, frozenset[str]] = {}
 
     def find(self, query: str, filters: Filters, offset: int, limit: int) -> Answer:
         """A page of hits. Without words in the query: every item the filters leave, by code."""
@@ -163,13 +168,13 @@ class Index:
 
     def _ranked(self, asked: Asked, question: Question, filters: Filters) -> list[_Ranked]:
         """Best first; equal scores by code, so that every process answers the same."""
-        everyday = self.listener.names
-        acts = {word for one in asked.heard if one.phrase.act for word in one.phrase.words} | {act for act in everyday.acts if act in asked.meant}
+        acts = {word for one in asked.heard if one.phrase.act for word in one.phrase.words}
+        acts |= {act for act in self.listener.names.acts if act in asked.meant}
         ranked = []
         for score, number in self._candidates(asked, filters):
             family = self._families[number]
             share = self._coverage.share
-            covered = max(share(name, asked.terms, everyday.implied) * (_ALIAS if place else 1.0) for place, name in enumerate(family.names))
+            covered = max(share(name, asked.terms) * (_ALIAS if place else 1.0) for place, name in enumerate(family.names))
             explained = question.by(self._coverage.pairs(name) for name in family.names)
             score *= math.exp(_EXPLAINED * explained.share) * math.sqrt(1 + explained.things) * (1 + _NAME * covered)
             score *= 1 + _ACT * (not acts.isdisjoint(self._acts_in(family.names[0])))

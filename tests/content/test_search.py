@@ -225,6 +225,23 @@ async def test_an_edited_file_of_everyday_names_counts_at_once_and_a_broken_one_
         assert codes(finder.find("毛孩子上户", Filters(), 0, 1)) == ["B"]
 
 
+async def test_exchanged_everyday_names_rank_as_if_they_had_been_there_from_the_start(store: Content, kept: Tallies, tmp_path: Path) -> None:
+    items = [record(n, make_item(f"I{n}", name=name)) for n, name in enumerate(("盲人按摩腾挪登记", "盲人按摩登记"), 1)]
+    await sync(store, Feed(*items))  # type: ignore[arg-type]  # the pretend core
+    file = tmp_path / "own.txt"
+
+    async def hits(finder: Finder, moment: int, text: str) -> Any:
+        file.write_text(text, encoding="utf-8")
+        os.utime(file, (moment, moment))
+        await finder.refresh(1)
+        return finder.find("盲人按摩搬家", Filters(), 0, 2).hits
+
+    finder, thing, act = Finder(store, kept, [file]), "腾挪 < 搬家", "* 腾挪 < 搬家\n默认: 登记"
+    before = await hits(finder, 1, thing)
+    assert before != await hits(finder, 2, act) == await hits(Finder(store, kept, [file]), 2, act)
+    assert await hits(finder, 3, thing) == before
+
+
 async def test_views_and_unanswered_questions_are_counted_and_written_down(store: Content, kept: Tallies) -> None:
     finder = Finder(store, kept)
     await finder.refresh(1)
