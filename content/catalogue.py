@@ -30,7 +30,7 @@ class Catalogue:
         self.finder = finder
         self._keep = keep
         self._kept: dict[tuple[str, str | None], tuple[float, bytes]] = {}
-        self.state = CatalogueState("", 0, None, False)
+        self.state = CatalogueState("", 0, None)
 
     async def guide(self, code: str, situation: str | None = None) -> bytes:
         """The guide as JSON. Raises NotFound, Invalid."""

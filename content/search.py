@@ -127,7 +127,6 @@ class Index:
             lexicon.learn(phrase.words)
         lexicon.close(breathe)
         segmenter.done()
-        self.lexicon = lexicon
         self.listener = Listener(segmenter, lexicon, names, (term for term in counts if len(term) == 2))
         families = len(self._families)
         self._rarities = {term: math.log(1 + (families - count + 0.5) / (count + 0.5)) for term, count in counts.items()}

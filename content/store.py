@@ -28,7 +28,10 @@ class CatalogueState:
     cursor: str
     revision: int
     as_of: datetime | None
-    first_load_done: bool
+
+    @property
+    def first_load_done(self) -> bool:
+        return self.as_of is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +180,13 @@ class Content:
 
     async def state(self) -> CatalogueState:
         row = await self._catalogue.find_one({"_id": _STATE}) or {}
-        return CatalogueState(row.get("cursor", ""), row.get("revision", 0), row.get("as_of"), row.get("first_load_done", False))
+        return CatalogueState(row.get("cursor", ""), row.get("revision", 0), row.get("as_of"))
 
     async def advance(self, before: CatalogueState, cursor: str, revision: int, as_of: datetime | None) -> bool:
         """Move the cursor from where `before` saw it; False if another worker was faster."""
         change: dict[str, Any] = {"$set": {"cursor": cursor}, "$inc": {"revision": revision - before.revision}}  # the clock moves it too: `touch`
         if as_of is not None:
-            change["$set"] |= {"as_of": as_of, "first_load_done": True}
+            change["$set"]["as_of"] = as_of
         try:
             seen: dict[str, Any] = {"_id": _STATE, "cursor": before.cursor} if before.cursor else {"_id": _STATE, "cursor": {"$in": ["", None]}}
             result = await self._catalogue.update_one(seen, change, upsert=not before.cursor)
@@ -201,7 +204,7 @@ class Content:
         """Something changed without the feed; indexes are rebuilt. `as_of`: the whole catalogue was loaded from elsewhere."""
         change: dict[str, Any] = {"$inc": {"revision": 1}}
         if as_of is not None:
-            change["$set"] = {"as_of": as_of, "first_load_done": True}
+            change["$set"] = {"as_of": as_of}
         await self._catalogue.update_one({"_id": _STATE}, change, upsert=True)
 
 
