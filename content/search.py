@@ -148,14 +148,15 @@ class Index:
             return Answer(tuple(Found(one.code, one.name, one.department, one.region or None, None) for one in page), len(places), places=places)
         asked = self.listener.asked(query)
         question = Question(asked, self.listener.names)
-        ranked = self._ranked(asked, question, filters)
+        admitted = self.listing.asked(filters)
+        ranked = self._ranked(asked, question, admitted)
         if not ranked:
             return Answer((), 0, sure=False, mended=asked.mended)
         found: list[tuple[float, int]] = []
         for one in ranked:
             if one.score < ranked[0].score * _RELEVANT:
                 break
-            shown = self.listing.chosen(one.family.members, filters)
+            shown = self.listing.chosen(one.family.members, admitted)
             found.extend((one.score, place) for place in (shown if filters.region else shown[:_PER_FAMILY]))
         lit = {term for term, weight in asked.terms.items() if weight >= _LIT and len(term) == 2}
         hits = [self._found(self.listing.entries[place], score, lit) for score, place in found[offset : offset + limit]]
@@ -165,12 +166,12 @@ class Index:
         """Every name and everyday name, folded."""
         return (name for family in self._families for name in family.names)
 
-    def _ranked(self, asked: Asked, question: Question, filters: Filters) -> list[_Ranked]:
+    def _ranked(self, asked: Asked, question: Question, admitted: Mapping[str, Sequence[str]]) -> list[_Ranked]:
         """Best first; equal scores by code, so that every process answers the same."""
         acts = {word for one in asked.heard if one.phrase.act for word in one.phrase.words}
         acts |= {act for act in self.listener.names.acts if act in asked.meant}
         ranked = []
-        for score, number in self._candidates(asked, filters):
+        for score, number in self._candidates(asked, admitted):
             family = self._families[number]
             share = self._coverage.share
             covered = max(share(name, asked.terms) * (_ALIAS if place else 1.0) for place, name in enumerate(family.names))
@@ -192,7 +193,7 @@ class Index:
             found = self._acts[name] = frozenset(act for act in self.listener.names.acts if act in name)
         return found
 
-    def _candidates(self, asked: Asked, filters: Filters) -> list[tuple[float, int]]:
+    def _candidates(self, asked: Asked, admitted: Mapping[str, Sequence[str]]) -> list[tuple[float, int]]:
         weighed = sorted(((weight * self._rarity(term), term, weight) for term, weight in asked.terms.items()), reverse=True)
         named = [(term, weight) for _, term, weight in weighed if term in self._rarities][:_WIDE]
         other = [(term, weight) for _, term, weight in weighed[:_NARROW]]
@@ -207,7 +208,7 @@ class Index:
         scored = tantivy.Query.boolean_query(parts)
         kept = [
             (tantivy.Occur.Must, tantivy.Query.const_score_query(tantivy.Query.term_set_query(self._schema, field, list(values)), 0.0))
-            for field, values in self.listing.asked(filters).items()
+            for field, values in admitted.items()
         ]
         query = tantivy.Query.boolean_query([(tantivy.Occur.Must, scored), *kept]) if kept else scored
         hits = self._searcher.search(query, limit=_CANDIDATES, count=False).hits
