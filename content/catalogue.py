@@ -34,18 +34,17 @@ class Catalogue:
 
     async def guide(self, code: str, situation: str | None = None) -> bytes:
         """The guide as JSON. Raises NotFound, Invalid."""
-        self.finder.seen(code)
         key = (code, situation)
         kept = self._kept.get(key)
         started = time.monotonic()
-        if kept is not None and started < kept[0]:
-            return kept[1]
-        body = dated(await self._guide(code, situation), self.as_of)
-        if self._keep > 0:
-            if len(self._kept) >= MAX_KEPT:
-                self._kept.clear()
-            self._kept[key] = (started + self._keep, body)
-        return body
+        if kept is None or started >= kept[0]:
+            kept = started + self._keep, dated(await self._guide(code, situation), self.as_of)
+            if self._keep > 0:
+                if len(self._kept) >= MAX_KEPT:
+                    self._kept.clear()
+                self._kept[key] = kept
+        self.finder.seen(code)  # a guide there is: codes that somebody made up are not worth counting
+        return kept[1]
 
     async def short(self, code: str, situation: str | None = None) -> dict[str, Any]:
         """The short form of the guide, with `as_of`. Raises NotFound, Invalid."""

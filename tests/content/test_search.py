@@ -253,3 +253,12 @@ async def test_views_and_unanswered_questions_are_counted_and_written_down(store
         await finder.write_down()
     assert await kept.views() == {"A": 3}
     assert [(row["_id"], row["times"]) for row in await kept.unfound(5)] == [("火星移民", 2)]
+
+
+async def test_above_a_bound_only_questions_already_known_are_counted(mongo: Mongo, kept: Tallies) -> None:
+    rows = [{"_id": f"第{n}问", "times": 1} for n in range(1, tallies.MOST_UNFOUND)]
+    await mongo["unfound_questions"].insert_many(rows)
+    await kept.add_unfound({"最后一问": 2})
+    await kept.add_unfound({"最后一问": 2, "多出一问": 9})
+    assert [(row["_id"], row["times"]) for row in await kept.unfound(1)] == [("最后一问", 4)]
+    assert await mongo["unfound_questions"].count_documents({}) == tallies.MOST_UNFOUND
