@@ -15,7 +15,6 @@ from core.client import Core
 from core.publications import Publication, PublicationRecord
 from kit.clock import at_edge, now
 from kit.errors import FieldError, Invalid, NotFound, Unavailable
-from kit.mongo import PyMongoError
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ def _publication(record: PublicationRecord) -> Publication | None:
 
 
 class Publications:
-    """As one process serves them: an index swapped when the revision moves. Built once; `watch` keeps it fresh until cancelled."""
+    """As one process serves them: an index swapped when the revision moves. Built once; `refresh`, again and again, keeps it fresh."""
 
     def __init__(self, store: PublicationStore) -> None:
         self._store = store
@@ -105,19 +104,8 @@ class Publications:
         return at_edge(self.state.as_of) if self.state.as_of else None
 
     async def refresh(self) -> None:
-        """Read the feed's state; build a new index beside the old one when the revision moved."""
+        """Read the feed's state; build a new index beside the old one when the revision moved. When it fails, the old copy goes on serving, dated."""
         state = await self._store.state()
         if self._index is None or self._index.revision != state.revision:
             self._index = await asyncio.to_thread(PublicationIndex, await self._store.unexpired(now()), state.revision)
         self.state = state
-
-    async def watch(self, every: float = 1.0) -> None:
-        """Edge of a job: the old copy goes on serving, dated, while the store is away."""
-        while True:
-            try:
-                await self.refresh()
-            except PyMongoError as exc:
-                log.warning("publications not refreshed", extra={"error": type(exc).__name__})
-            except Exception:
-                log.exception("publications not refreshed")  # a defect; what is served stays, and the next round tries again
-            await asyncio.sleep(every)
