@@ -12,7 +12,8 @@ from content.sync import reshape, sync
 from content.tallies import Tallies
 from kit.errors import Invalid, NotFound, NotReached, Unavailable
 from kit.mongo import Mongo
-from tests.content.catalogue import Feed, make_catalogue, make_item, record
+from tests.content.catalogue import Feed, make_catalogue, record
+from tests.content.items import make_item
 
 
 async def test_a_sync_cut_off_half_way_goes_on_where_it_stopped_and_repeats_nothing(store: Content) -> None:

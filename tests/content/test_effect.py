@@ -18,7 +18,8 @@ from content.versions import changes, versions_of
 from core.client import Core
 from kit.errors import Conflict, NotFound
 from kit.mongo import Mongo
-from tests.content.catalogue import Feed, days_from_now, days_pass, make_catalogue, make_item, record, removed
+from tests.content.catalogue import Feed, days_from_now, days_pass, make_catalogue, record, removed
+from tests.content.items import make_item
 
 
 async def feed_in(store: Content, *records: Any) -> Any:

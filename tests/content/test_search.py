@@ -24,7 +24,8 @@ from core.types import Item
 from kit.errors import Unavailable
 from kit.mongo import Mongo
 from sandbox.core_items import read
-from tests.content.catalogue import Feed, make_item, record
+from tests.content.catalogue import Feed, record
+from tests.content.items import make_item
 
 CITY, DISTRICT, OTHER = ({"code": code, "name": name} for code, name in (("990100", "市"), ("990102", "东区"), ("990103", "西区")))
 ID_CARD = make_item("A", name="居民身份证补领", everyday_names=["身份证丢了"], themes=["证件办理"], region=CITY, audience=["自然人"])
