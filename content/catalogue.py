@@ -5,11 +5,12 @@ from typing import Any
 
 import orjson
 
+from content.feed import FeedState
 from content.finder import Finder
 from content.guides import SHAPE, dated, guide
 from content.short import short
 from content.standing import standing, version_of
-from content.store import CatalogueState, Content
+from content.store import Content
 from kit.clock import at_edge
 
 KEEP = 0.8  # seconds a guide's bytes may be served again, counted from before they were read: never a superseded one past 1 s
@@ -24,7 +25,7 @@ class Catalogue:
         self.finder = finder
         self._keep = keep
         self._kept: dict[tuple[str, str | None], tuple[float, bytes]] = {}
-        self.state = CatalogueState("", 0, None)
+        self.state = FeedState()
 
     async def guide(self, code: str, situation: str | None = None) -> bytes:
         """The guide as JSON. Raises NotFound, Invalid."""

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from content import publications_store as store_module
+from content.feed import FeedState
 from content.publications import Publications, take
 from content.publications_search import BadCursor, PublicationIndex, Wanted
-from content.publications_store import Change, FeedState, PublicationStore
+from content.publications_store import Change, PublicationStore
 from core.publications import Publication
 from core.types import RawPage
 from kit.clock import now
