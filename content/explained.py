@@ -26,17 +26,17 @@ class Question:
     def __init__(self, asked: Asked, names: EverydayNames) -> None:
         text = asked.meant
         self._literal: dict[str, int] = defaultdict(int)
-        self.content = 0
+        self._content = 0
         for run in HAN.finditer(text):
             for at in range(run.start(), run.end()):
                 if text[at] not in names.little:
-                    self.content |= 1 << at
+                    self._content |= 1 << at
             for at in range(run.start(), run.end() - 1):
                 self._literal[text[at : at + 2]] |= 3 << at
         for pair, at in self._literal.items():
             if pair in names.little_pairs:
-                self.content &= ~at
-        self._size = self.content.bit_count() or 1
+                self._content &= ~at
+        self._size = self._content.bit_count() or 1
         self._phrases: list[tuple[int, bool]] = []
         self._meaning: list[list[int]] = []  # phrases of each official word
         self._least: list[float] = []  # pairs of it that must be there
@@ -75,7 +75,7 @@ class Question:
             span, act = self._phrases[number]
             covered |= span
             things += not act
-        return Explained((covered & self.content).bit_count() / self._size, things, frozenset(led))
+        return Explained((covered & self._content).bit_count() / self._size, things, frozenset(led))
 
     def unmet(self, explained: Explained) -> int:
         """By how many characters the longest phrase for a thing that is not there exceeds the longest that is."""

@@ -135,7 +135,7 @@ class Finder:
             return
         self._names = names
         if self._index is not None:
-            self._index.listener.names = names
+            self._index.use(names)
 
     def _standing(self) -> Index:
         if self._index is None:
