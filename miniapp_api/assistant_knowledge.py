@@ -24,7 +24,7 @@ class CatalogueKnowledge:
         self._catalogue = catalogue
 
     def find(self, question: str, region: str | None) -> Findings:
-        return findings(lambda filters: self._catalogue.finder.find(question, filters, 0, CANDIDATES), region)
+        return findings(lambda filters: self._catalogue.finder.find(question, filters, 0, CANDIDATES, counted=False), region)
 
     def region_in(self, question: str) -> str | None:
         named = {code for name, code in self._catalogue.finder.region_names().items() if name in question}

@@ -59,4 +59,4 @@ class Feed:
 
 def make_catalogue(store: Content, **more: Any) -> Catalogue:
     """As a process has it, over this store."""
-    return Catalogue(store, Finder(store, Tallies(store._mongo)), **more)
+    return Catalogue(store, Finder(store, Tallies(store._mongo), longest_rest=0), **more)

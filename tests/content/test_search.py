@@ -177,7 +177,7 @@ async def kept(mongo: Mongo, store: Content) -> Tallies:
 
 async def test_a_new_index_swaps_in_while_questions_are_answered(store: Content, kept: Tallies) -> None:
     """Every answer comes from one whole catalogue, the old or the new, and none fails."""
-    finder = Finder(store, kept)
+    finder = Finder(store, kept, longest_rest=0)
     with pytest.raises(Unavailable):
         finder.find("x", Filters(), 0, 1)
     seen: list[set[str]] = []
@@ -202,7 +202,7 @@ async def test_a_new_index_swaps_in_while_questions_are_answered(store: Content,
 
 
 async def test_a_rebuild_waits_its_turn_so_that_serving_keeps_the_processor(store: Content, kept: Tallies) -> None:
-    finder = Finder(store, kept)
+    finder = Finder(store, kept, longest_rest=0)
     await finder.refresh(1)
     finder._not_before = time.monotonic() + 60
     await finder.refresh(2)
