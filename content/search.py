@@ -7,17 +7,18 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import tantivy
 
+from content import certainty
 from content.asked import Asked, Lexicon, Listener, terms
 from content.coverage import Coverage
 from content.everyday import EverydayNames
 from content.explained import Explained, Question
 from content.listing import Entry, Filters, Listing
-from content.text import HAN, Segmenter, folded, pairs, simple
+from content.marks import marks
+from content.text import HAN, Segmenter, folded, pairs
 
 INDEXED = (
     "code", "name", "short_name", "everyday_names", "catalogue_name", "department", "region", "audience", "themes", "conditions", "materials.name",
@@ -58,6 +59,18 @@ class Answer:
     sure: bool = True
     mended: str | None = None
     places: Sequence[int] = ()  # of everything found, for facets
+    evidence: certainty.Evidence | None = None
+    matter: tuple[float, ...] = ()
+
+    @property
+    def certainty(self) -> float:
+        """0 to 1, that the first hit is what was asked."""
+        return certainty.certainty(self.evidence) if self.evidence else 0.0
+
+    @property
+    def topical(self) -> float:
+        """0 to 1, that the question names a matter by itself."""
+        return certainty.topical(self.matter) if self.matter else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +163,9 @@ class Index:
         question = Question(asked, self.listener.names)
         admitted = self.listing.asked(filters)
         ranked = self._ranked(asked, question, admitted)
+        matter = certainty.matter(question, self._rarities, self._unknown)
         if not ranked:
-            return Answer((), 0, sure=False, mended=asked.mended)
+            return Answer((), 0, sure=False, mended=asked.mended, matter=matter)
         found: list[tuple[float, int]] = []
         for one in ranked:
             if one.score < ranked[0].score * _RELEVANT:
@@ -160,7 +174,10 @@ class Index:
             found.extend((one.score, place) for place in (shown if filters.region else shown[:_PER_FAMILY]))
         lit = {term for term, weight in asked.terms.items() if weight >= _LIT and len(term) == 2}
         hits = [self._found(self.listing.entries[place], score, lit) for score, place in found[offset : offset + limit]]
-        return Answer(tuple(hits), len(found), _sure(ranked[0], question), asked.mended, tuple(place for _, place in found))
+        best, names = ranked[0], ranked[0].family.names
+        scores = (best.score, next((one.score for one in ranked if one.family.names[0] != names[0]), 0.0), self._unknown)
+        seen = certainty.evidence(asked, question, names, best.explained, best.covered, scores)
+        return Answer(tuple(hits), len(found), _sure(best, question), asked.mended, tuple(place for _, place in found), seen, matter)
 
     def suggestible(self) -> Iterable[str]:
         """Every name and everyday name, folded."""
@@ -228,28 +245,12 @@ class Index:
         return self._rarities.get(term) or self._unknown
 
     def _found(self, entry: Entry, score: float, lit: Set[str]) -> Found:
-        return Found(entry.code, entry.name, entry.department, entry.region or None, round(score, 3), _marks(entry.name, lit))
+        return Found(entry.code, entry.name, entry.department, entry.region or None, round(score, 3), marks(entry.name, lit))
 
 
 def _sure(best: _Ranked, question: Question) -> bool:
     """Whether the best hit is what was asked for. Fitted on questions with and without an item; docs/decisions/0016 has the figures."""
     return best.covered - _UNMET * min(question.unmet(best.explained), 8) >= _SURE
-
-
-def _marks(name: str, lit: Set[str]) -> tuple[tuple[int, int], ...]:
-    """Stretches of the name, in its own characters, that the question asked for: `lit` are the pairs it did."""
-    plain = _plain(name)
-    stretches: list[tuple[int, int]] = []
-    for at in range(len(plain) - 1):
-        if plain[at] + plain[at + 1] in lit:
-            start = stretches.pop()[0] if stretches and stretches[-1][1] >= at else at
-            stretches.append((start, at + 2))
-    return tuple(stretches)
-
-
-@lru_cache(maxsize=20_000)
-def _plain(name: str) -> tuple[str, ...]:
-    return tuple(simple(one) for one in name)
 
 
 def _identity(item: dict[str, Any]) -> tuple[str, ...]:
