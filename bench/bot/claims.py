@@ -46,7 +46,7 @@ _SPOKEN = (  # units that a number in Chinese characters may stand before and be
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
 _URL = re.compile(
-    r"(?:https?://|www\.)[\w.~:/?#@!$&'()*+,;=%-]+|[\w.-]+@[\w-]+(?:\.[\w-]+)+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:cn|com|net|org|gov)\b(?:/[\w.~/?#=&%-]*)?",
+    r"(?:https?://|www\.)[\w.~:/?#@!$&'()*+=%-]+|[\w.-]+@[\w-]+(?:\.[\w-]+)+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:cn|com|net|org|gov)\b(?:/[\w.~/?#=&%-]*)?",
     re.IGNORECASE | re.ASCII,
 )
 _DAY = re.compile(r"(?<![0-9])([12][0-9]{3})[年/.-]([0-9]{1,2})[月/.-]([0-9]{1,2})(?:日|号)?(?![0-9])")
@@ -63,7 +63,7 @@ _PHONE = re.compile(
 _ADDRESS = re.compile(rf"({_HAN}{{2}}(?:大道|路|街|巷|胡同|弄))([0-9]+号)?")
 _NO_ROAD = re.compile(r"(?:[道公铁线网思一半门马套水电出]路|上街|逛街|街道)")
 _PLACE = re.compile(rf"({_HAN}{{2}})((?:公安)?(?:派出所|分局|支队|大厦|广场))")
-_ANYWHERE = re.compile(r"在地$|户籍$|[所住近当的各个任]$|就近|附近|所在|您的|任意|居住")
+_ANYWHERE = re.compile(r"地$|户籍$|[所住近当的各个任]$|就近|附近|所在|您的|任意|居住")
 _RANGE = re.compile(rf"(?<![0-9.])({_NUMBER})({_UNIT})?-({_NUMBER})(万)?({_UNIT})?")
 _POSITION = re.compile(r"(?:^|(?<=[\s。;:!?,)]))\(?([0-9]{1,2})[.、)](?!\d)", re.MULTILINE)
 _REPLY_WITH = re.compile(r"回复(?:数字)?[“\"「]?[0-9](?:-[0-9])?(?![0-9.])")
@@ -128,17 +128,17 @@ def unit_of(said: str | None) -> str:
     return _UNITS.get(said) or next(one for pattern, one in _UNITS.items() if re.fullmatch(re.sub(r"\(\?!.*\)$", "", pattern), said))
 
 
-def claims(text: str) -> list[Claim]:
-    """Every claim of `text`; positions of lists (1. 2. 3.) and "回复 1" are none."""
-    reading = _Reading(fold(text))
+def claims(text: str, *, every: bool = False) -> list[Claim]:
+    """The claims of `text`; positions of lists (1. 2. 3.), "回复 1" and a vague 一次 or 一份 are none. `every`: the vague ones too, as a source has them."""
+    reading = _Reading(fold(text), every)
     return [*reading.overlaid(), *reading.taken()]
 
 
 class _Reading:
     """A text from which every kind takes its matches, so that the 12 of 0990-1234101 is no amount."""
 
-    def __init__(self, folded: str) -> None:
-        self._left = folded
+    def __init__(self, folded: str, every: bool) -> None:
+        self._left, self._every = folded, every
 
     def overlaid(self) -> Iterator[Claim]:
         """Addresses and words; their figures are read again as figures."""
@@ -194,10 +194,10 @@ class _Reading:
             before = self._left[max(0, hit.start() - 8) : hit.start()]
             if hit[1]:
                 yield Claim("amount", amount(number(hit[2]), "%"), hit[0])
-            elif hit[3] and not before.endswith(("第", "每", "某", "同", "另", "这", "那", "哪", "统", "周", "星期", "之")):
+            elif hit[3] and not before.endswith(("第", "某", "同", "另", "这", "那", "哪", "统", "周", "星期", "之")):
                 unit = unit_of(hit[3])
-                few = hit[2] == "一" and (unit in COUNTED or unit == "份" or (unit == "次" and not _ONE_TRIP.search(before)))
-                if not few:
+                few = hit[2] == "一" and (unit in COUNTED or unit == "份" or before.endswith("每") or (unit == "次" and not _ONE_TRIP.search(before)))
+                if self._every or not few:
                     yield Claim("amount", amount(number(hit[2]), unit), hit[0])
 
     def _blank(self, hit: re.Match[str]) -> None:

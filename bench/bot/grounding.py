@@ -71,7 +71,7 @@ def _facts(item: dict[str, Any]) -> _Facts:
     leaves = [fold(leaf) for leaf in _texts(item)]
     facts = _Facts("\n".join(leaves))
     for leaf in leaves:
-        for one in claims(leaf):
+        for one in claims(leaf, every=True):
             _hold(facts, one)
     for what in _recorded(item):
         _hold(facts, Claim("amount", what, ""))

@@ -122,7 +122,8 @@ def _asked(judged: Judged, real: bool) -> Iterator[_Asked]:
     yield _Asked(
         "no_item_hotline", lacking, lambda one: one.hotline, "lower", "questions without an item whose answer names 12345, no figure of an item"
     )
-    yield _Asked("ask", [one for one in firsts if one.answered.turn.labelled], lambda one: one.ask, "higher", "intent within the fair readings")
+    read = [one for one in firsts if one.answered.turn.labelled or one.answered.turn.codes]
+    yield _Asked("ask", read, lambda one: one.ask, "higher", "intent within the fair readings; questions that have an item or say them")
     every = [one for turns in judged for one in turns]
     yield _Asked("failed", every, lambda one: one.answered.reply is None, "lower", "messages without an answer that keeps the contract")
     yield _Asked("degraded", every, lambda one: bool(one.answered.reply and one.answered.reply["degraded"]), "lower", "answered without Rasa")
