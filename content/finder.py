@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from content import everyday
@@ -77,6 +77,10 @@ class Finder:
         """(value, items), most first: of everything an answer found, or of the whole catalogue. `field`: one of Listing.FIELDS."""
         listing = self._standing().listing
         return listing.counts(found.places if found else listing.every, field)
+
+    def region_names(self) -> Mapping[str, str]:
+        """What the catalogue calls its divisions -> their codes."""
+        return self._standing().listing.regions
 
     def suggest(self, typed: str, limit: int) -> list[str]:
         """Ways to go on from what was typed; from the search itself when no name begins like it."""

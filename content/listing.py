@@ -39,6 +39,7 @@ class Listing:
 
     def __init__(self, items: Sequence[dict[str, Any]], breathe: Callable[[], None] = lambda: None) -> None:
         self.entries: list[Entry] = []
+        self.regions: dict[str, str] = {}  # what a division is called -> its code
         self._values: dict[str, list[tuple[str, ...]]] = {field: [] for field in self.FIELDS}
         self._having: dict[tuple[str, str], list[int]] = defaultdict(list)
         texts: dict[str, str] = {}  # what many items share is kept once
@@ -47,6 +48,8 @@ class Listing:
             breathe()
             region = (item["region"] or {}).get("code") or ""
             name, department, region = (texts.setdefault(text, text) for text in (item["name"], item["department"]["name"], region))
+            if region:
+                self.regions.setdefault(item["region"]["name"], region)
             self.entries.append(Entry(item["code"], name, department, region))
             for field, values in _values(item).items():
                 self._values[field].append(sets.setdefault(values, values))
