@@ -4,15 +4,17 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from bench.figures import progress
 from miniapp_api.stack import Stack
 
 READY_SECONDS = 400.0  # a first start trains the model
+_WITH_ASSISTANT: dict[str, Any] = {"assistant": True} if "assistant" in Stack.__dataclass_fields__ else {}
 
 
 def stack(data: Path, items: Path | None) -> Stack:
-    return Stack(data, items=items, extra={"ZHANGBAN_RATE_PER_SECOND": "1000000"})
+    return Stack(data, items=items, extra={"ZHANGBAN_RATE_PER_SECOND": "1000000"}, **_WITH_ASSISTANT)
 
 
 def start(stack: Stack) -> float | None:
@@ -23,7 +25,9 @@ def start(stack: Stack) -> float | None:
     if not with_rasa(stack):
         progress("  没有 Rasa：以下都是降级的回答")
         return None
+    tend = getattr(stack, "tend", lambda _: None)
     while time.monotonic() - started < READY_SECONDS:
+        tend(lambda step: progress(f"  {step}"))
         if is_ready(stack):
             seconds = time.monotonic() - started
             progress(f"  助手 {seconds:.0f} 秒")
@@ -34,7 +38,7 @@ def start(stack: Stack) -> float | None:
 
 
 def with_rasa(stack: Stack) -> bool:
-    return "rasa" in stack.children or bool(stack.env.get("RASA_URL"))
+    return bool(stack.env.get("RASA_URL"))
 
 
 def is_ready(stack: Stack) -> bool:
