@@ -150,12 +150,9 @@ def _counts(item: dict[str, Any]) -> dict[str, set[int]]:
     def length(name: str) -> set[int]:
         return {len(item[name])} if item.get(name) else set()
 
-    materials = item.get("materials") or []
-    return {
-        "步": length("steps"),
-        "处": length("places"),
-        "项": length("materials") | length("fees") | length("results") | length("faq") | length("situations") | _trimmed(materials, item),
-    }
+    listed = [length(name) for name in ("materials", "steps", "places", "fees", "results", "faq", "situations")]
+    anything = set().union(*listed, _trimmed(item.get("materials") or [], item))  # 共 4 项 is said of whatever was listed
+    return {"步": length("steps"), "处": length("places"), "项": anything}
 
 
 def _trimmed(materials: list[dict[str, Any]], item: dict[str, Any]) -> set[int]:
