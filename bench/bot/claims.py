@@ -41,7 +41,7 @@ _UNITS = {
 COUNTED = frozenset({"步", "处", "项"})  # units of what can be counted in an item rather than read
 _UNIT = "|".join(_UNITS)
 _SPOKEN = (  # units that a number in Chinese characters may stand before and be a claim
-    r"个工作日|工作日|个自然日|自然日|天|日(?!期)|个月|年(?!级)|个星期|周岁|岁|个小时|小时|分钟|元|块钱|块|楼|层|份|次|趟|个步骤|个环节|步|处|项|种|样|倍"
+    r"个工作日|工作日|个自然日|自然日|天|日(?!期)|个月|年(?!级)|个星期|个礼拜|周岁|周(?!年|[一二三四五六日])|岁|个小时|小时|分钟|元|块钱|块|楼|层|份|次|趟|个步骤|个环节|步|处|项|种|样|倍"
 )
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 

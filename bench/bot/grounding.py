@@ -9,6 +9,7 @@ from typing import Any
 from bench.bot.claims import COUNTED, HOTLINE, Claim, amount, claims, fold
 
 COMBINATIONS = 500  # of situation options whose materials are counted; a guide with more is counted without
+_OF_MATERIALS = re.compile(r"材料[^,。;\n]{0,3}$")
 _REST = re.compile(r"(?:另有|另外|还有|其余|其他|剩下|余下|另)[^,。;]{0,6}$")
 
 
@@ -60,9 +61,10 @@ def _counted(facts: _Facts, value: str, unit: str, claim: Claim, text: str) -> b
     """ "共 3 项" must be a count of something; "另有 2 处" at most that many."""
     if not value.isdecimal():
         return False
-    counts = facts.counts[unit]
-    place = text.find(claim.said)
-    if _REST.search(text[max(0, place - 12) : max(0, place)]):
+    place = max(0, text.find(claim.said))
+    before, after = text[max(0, place - 12) : place], text[place + len(claim.said) :]
+    counts = facts.counts["材料" if unit == "项" and (after.startswith("材料") or _OF_MATERIALS.search(before)) else unit]
+    if _REST.search(before):
         return 0 < int(value) < max(counts, default=0)
     return int(value) in counts
 
@@ -150,9 +152,14 @@ def _counts(item: dict[str, Any]) -> dict[str, set[int]]:
     def length(name: str) -> set[int]:
         return {len(item[name])} if item.get(name) else set()
 
-    listed = [length(name) for name in ("materials", "steps", "places", "fees", "results", "faq", "situations")]
-    anything = set().union(*listed, _trimmed(item.get("materials") or [], item))  # 共 4 项 is said of whatever was listed
-    return {"步": length("steps"), "处": length("places"), "项": anything}
+    materials = length("materials") | _trimmed(item.get("materials") or [], item)
+    listed = [length(name) for name in ("steps", "places", "fees", "results", "faq", "situations")]
+    return {
+        "步": length("steps"),
+        "处": length("places"),
+        "材料": materials,
+        "项": materials.union(*listed),
+    }  # 共 4 项 is said of whatever was listed
 
 
 def _trimmed(materials: list[dict[str, Any]], item: dict[str, Any]) -> set[int]:

@@ -47,7 +47,7 @@ async def ask(http: aiohttp.ClientSession, text: str, conversation: str | None) 
 
 
 async def run(
-    base: str, conversations: Sequence[Conversation], talkers: int = 4, done: Callable[[int], None] = lambda _: None
+    base: str, conversations: Sequence[Conversation], talkers: int = 2, done: Callable[[int], None] = lambda _: None
 ) -> list[list[Answered]]:
     """Answers in the order of `conversations`; `talkers` at once, never two turns of one conversation."""
     answers: list[list[Answered]] = [[] for _ in conversations]

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.bot.claims import claims, number
 from bench.bot.grounding import ungrounded
@@ -131,6 +133,8 @@ LIES = {
     "体高40厘米": "40",
     "3. 身份证": "3",  # a list begins with 1
     "半年": "半年",
+    "等两周": "两周",
+    "三个星期": "三个星期",
 }
 
 
@@ -150,7 +154,8 @@ def test_free_of_charge_is_a_claim() -> None:
 def test_materials_are_counted_per_situation_but_no_more() -> None:
     item = make_item(materials=[{"name": "甲"}, {"name": "乙", "situations": ["agent"]}], faq=[], fees=[], conditions="")
     assert ungrounded("共1项材料", item) == ungrounded("共2项材料", item) == []
-    assert ungrounded("共3项材料", item) == ["3项"]
+    assert ungrounded("共3项材料", item) == ["3项"] and ungrounded("材料 3 样", item) == ["3样"]
+    assert ungrounded("共3项", item) == []  # its steps
 
 
 def test_without_an_item_no_figure_is_grounded() -> None:
@@ -204,3 +209,10 @@ def test_what_an_item_says_of_itself_is_grounded_in_it() -> None:
         assert ungrounded(text, item) == [], item["name"]
         strange += bool(ungrounded(text, other))
     assert strange >= len(rows) - 3  # twins in two districts say nearly the same
+
+
+@given(st.text(st.sampled_from("第周半一两三十百千万零〇年月日天元块次份.、:-—~()¥%，0123456789①２路街号回复到至ab@/ \n") | st.characters()))
+def test_no_text_is_too_strange_to_be_read(text: str) -> None:
+    said = claims(text)
+    assert all(one.said for one in said)
+    assert ungrounded(text, {"version": 1, "conditions": text}) == []
