@@ -75,7 +75,7 @@ def tell_peer(peer: str, told: Iterable[Share], ours: Iterable[Share]) -> None:
 
 
 def table(told: Iterable[Share], beside: dict[str, list[Share]]) -> str:
-    """For docs/benchmarks.md: whole sets with interval and peers, then a line of styles."""
+    """For docs/benchmarks.md: whole sets with interval and peers, then a line of styles, then what each is."""
     every = list(told)
     head = ["figure", "ours", "95 %", "aim", *beside, "n"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
@@ -91,6 +91,8 @@ def table(told: Iterable[Share], beside: dict[str, list[Share]]) -> str:
         if not one.of:
             parts = [f"{part.of} {part.value:.2f} ({part.n})" for part in every if part.of and part.name == f"{one.name}_{part.of}"]
             lines += [f"\n`{one.name}` by style: {', '.join(parts)}."] if parts else []
+    lines += ["", "| figure | what is measured |", "|---|---|"]
+    lines += [f"| `bot_{what}_…` | {about} |" for what, about in {one.what: one.about for one in every}.items()]
     return "\n".join(lines)
 
 

@@ -143,6 +143,7 @@ def test_the_table_has_interval_aim_peers_and_styles() -> None:
     assert lines[0] == "| figure | ours | 95 % | aim | peer | n |"
     assert lines[2] == "| `bot_item_part_first_dev` | 1.000 | 0.342–1.000 | ≥ 0.75 | 0.000 | 2 |"
     assert "`bot_item_part_first_dev` by style: plain 1.00 (1), short 1.00 (1)." in lines
+    assert "| `bot_offered_…` | right item among the first five in cards and buttons |" in lines
 
 
 @pytest.mark.parametrize(
