@@ -44,6 +44,11 @@ class Load:
     def p95(self) -> float:
         return percentile(self.ms, 0.95)
 
+    @property
+    def p95_as_asked(self) -> float:
+        """Where a turn that Rasa did not answer counts as never answered: of two sides, the one that gives up sooner shall not look quicker."""
+        return percentile([FAILED_MS if fault else ms for ms, fault in zip(self.ms, self.faults, strict=True)], 0.95)
+
     def told(self) -> str:
         return f"{self.faults.count('failed')} failed and {self.faults.count('degraded')} degraded of {len(self.ms)}"
 
@@ -76,8 +81,8 @@ def _beside_bare(stack: Stack, texts: list[str], folder: Path) -> None:
         for turn in range(ROUNDS):
             loads = {side: sides[side]() for side in ((0, 1) if turn % 2 == 0 else (1, 0))}
             ours, other = loads[0], loads[1]
-            ratios.append(ours.p95 / other.p95)
-            progress(f"  {turn + 1}/{ROUNDS}: p95 {ours.p95:.0f} ms，裸 Rasa {other.p95:.0f} ms")
+            ratios.append(ours.p95_as_asked / other.p95_as_asked)
+            progress(f"  {turn + 1}/{ROUNDS}: p95 {ours.p95:.0f} ms（{ours.told()}），裸 Rasa {other.p95:.0f} ms（{other.told()}）")
             for whole, part in ((mine, ours), (theirs, other)):
                 whole.seconds += part.seconds
                 whole.ms += part.ms
@@ -94,7 +99,9 @@ def _beside_bare(stack: Stack, texts: list[str], folder: Path) -> None:
         len(theirs.ms),
     )
     report("bot_turn_p95_ms_1__bare_rasa", alone.p95, "ms", "lower", None, f"p50 {percentile(alone.ms, 0.5):.1f}; {alone.told()}", len(alone.ms))
-    about = f"a turn of the same Rasa alone with constant actions, {TALKERS} talkers; rounds " + " ".join(f"{one:.2f}" for one in ratios)
+    about = f"a turn of the same Rasa alone with constant actions, {TALKERS} talkers; a turn without Rasa counts as 10 s; rounds " + " ".join(
+        f"{one:.2f}" for one in ratios
+    )
     report("bot_p95_vs_bare_rasa", median(ratios), "ratio of p95", "lower", AIMS["bot_p95_vs_bare_rasa"], about, ROUNDS)
 
 

@@ -285,6 +285,11 @@ async def test_talkers_hold_conversations_of_their_own_and_each_waits_for_its_an
     assert load.faults.count("degraded") and "degraded of" in load.told()
 
 
+def test_a_side_that_gives_up_sooner_is_not_the_quicker_one() -> None:
+    load = latency.Load(1.0, ms=[20.0] * 20, faults=[""] * 18 + ["degraded"] * 2)
+    assert load.p95 == 20.0 and load.p95_as_asked == latency.FAILED_MS
+
+
 def test_the_bare_rasa_is_ours_on_another_port() -> None:
     assert bare.at_port(["rasa", "run", "-p", "5005", "--model", "m"], 7) == ["rasa", "run", "-p", "7", "--model", "m"]
 
