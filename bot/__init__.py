@@ -1,1 +1,1 @@
-"""The assistant: Rasa project, actions, client, evaluation. Nothing is here yet."""
+"""The assistant: what was asked is found by the search, told from the live item, and kept in order by Rasa (bot/rasa, with its own interpreter)."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from content import situations
 from content.lists import credible_visits
-from content.phones import HOTLINE, first_phone, spoken
 from kit.money import yuan
+from kit.phones import HOTLINE, first_phone, spoken
 
 Json = dict[str, Any]
 

@@ -10,6 +10,7 @@ outbox_rows = Gauge("zhangban_outbox_rows", "Outbox rows not done", ["state"], r
 outbox_age = Gauge("zhangban_outbox_oldest_due_seconds", "Age of the oldest due outbox row", registry=REGISTRY)
 catalogue_age = Gauge("zhangban_catalogue_age_seconds", "Since the catalogue was last confirmed by the core", registry=REGISTRY)
 publications_age = Gauge("zhangban_publications_age_seconds", "Since the publications were last confirmed by the core", registry=REGISTRY)
+assistant_turns = Counter("zhangban_assistant_turns", "Turns of the assistant", ["how", "outcome"], registry=REGISTRY)
 
 
 def text() -> bytes:

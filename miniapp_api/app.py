@@ -13,10 +13,12 @@ from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicE
 
 from kit import errors
 from kit.mongo import PyMongoError
+from kit.repeat import every
+from miniapp_api.actions_app import create_actions_app, serve
 from miniapp_api.gate import Route, mount, take_request_id
 from miniapp_api.openapi import document
 from miniapp_api.problems import problem
-from miniapp_api.routes import cases, core_callbacks, drafts, health, items, login, me, messages, open_data, packages, publications
+from miniapp_api.routes import assistant, cases, core_callbacks, drafts, health, items, login, me, messages, open_data, packages, publications
 from miniapp_api.wiring import Deps
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ ROUTES: list[Route] = [
     *drafts.routes,
     *cases.routes,
     *messages.routes,
+    *assistant.routes,
     *core_callbacks.routes,
     *health.routes,
 ]
@@ -56,13 +59,22 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
     _documentation(app)
     app.exception(Exception)(_uncaught)
     watch: list[asyncio.Task[None]] = []
+    actions: list[Any] = []
 
     async def begin(_: Any) -> None:
         await deps.catalogue.look()  # guides can be served at once; indexes come up behind, and /readyz waits for the first
-        for kept in (deps.catalogue, deps.publications):
-            watch.append(asyncio.create_task(kept.watch()))
+        jobs = (
+            every(1.0, deps.catalogue.refresh, "catalogue not refreshed"),
+            every(1.0, deps.publications.refresh, "publications not refreshed"),
+            every(60.0, deps.catalogue.finder.write_down),
+        )
+        watch.extend(asyncio.create_task(job) for job in jobs)
+        if port := deps.settings.actions_port:
+            actions.append(await serve(create_actions_app(deps, f"{name}-actions"), deps.settings.actions_host, port))
 
     async def end(_: Any) -> None:
+        for server in actions:
+            server.close()
         for task in watch:
             task.cancel()
         await asyncio.gather(*watch, return_exceptions=True)

@@ -32,7 +32,7 @@ from residents.sessions import Caller, caller_of
 
 log = logging.getLogger("zhangban.request")
 
-Who = Literal["anyone", "resident", "core", "operator"]
+Who = Literal["anyone", "guest", "resident", "core", "operator"]  # a guest may be signed in
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
 _KEY = re.compile(r"^[!-~]{8,128}$")
 _PROCESS, _NUMBER = new_nonce()[:16], itertools.count()  # a request id must be unique, not secret
@@ -196,12 +196,14 @@ async def _caller(route: Route, deps: Deps, request: Request) -> Caller | None:
     """Whoever has no session is counted by address, before anything is looked up; a resident by session: many share a carrier's address."""
     if route.who == "operator":
         _operator(deps, request)
-    if route.who == "anyone":
+    authorization = request.headers.get("authorization", "")
+    if route.who == "anyone" or (route.who == "guest" and not authorization):
         _slow_down(deps.limiter, _address(request, deps.settings.proxies))
-    if route.who != "resident":
+        return None
+    if route.who not in ("resident", "guest"):
         return None
     _slow_down(deps.crowd_limiter, _address(request, deps.settings.proxies))
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("session_missing", "请先登录")
     caller = await caller_of(deps.residents, deps.redis, token)

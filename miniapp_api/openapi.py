@@ -10,7 +10,7 @@ from miniapp_api.shapes import Problem
 
 _PARAMETER = re.compile(r"<(\w+)(?::\w+)?>")
 _REF = "#/components/schemas/{model}"
-_WHO = {"anyone": "任何人", "resident": "已登录居民", "core": "核心平台", "operator": "运维"}
+_WHO = {"anyone": "任何人", "guest": "任何人；带登录令牌则以本人身份", "resident": "已登录居民", "core": "核心平台", "operator": "运维"}
 _REFUSALS = {
     "401": "未登录或登录已失效",
     "403": "不允许",
@@ -50,8 +50,8 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(route, schemas),
         "responses": _responses(route, schemas),
     }
-    if route.who == "resident":
-        operation["security"] = [{"session": []}]
+    if route.who in ("resident", "guest"):
+        operation["security"] = [{"session": []}, *([{}] if route.who == "guest" else [])]
     if route.body is not None:
         required = bool(TypeAdapter(route.body).json_schema().get("required")) or route.method != "POST"
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _schema(route.body, schemas)}}}

@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     core_algorithm: Literal["sha256", "sm3"] = "sha256"
     core_webhook_secret: SecretStr | None = None  # empty closes /callbacks/core
 
+    rasa_url: str = Field(default="", validation_alias="RASA_URL")  # empty: the assistant answers from the search alone
+    actions_host: str = "127.0.0.1"  # where Rasa reaches this process; never a public address
+    actions_port: int = Field(default=0, ge=0, le=65535)  # 0: no listener
+    actions_secret: SecretStr | None = None
+
     wechat_url: str = "https://api.weixin.qq.com"
     wechat_appid: str = ""
     wechat_secret: SecretStr | None = None

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import orjson
 
+from bot import store as bot_store
+from bot.client import Rasa
+from bot.store import Conversations
+from bot.turn import Assistant
 from cases import store as cases_store
 from cases.store import Cases
 from cases.submit import Filing
@@ -31,6 +35,7 @@ from kit.mongo import Mongo, connect
 from kit.outbox import Outbox
 from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
+from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnCases
 from miniapp_api.limiter import Limiter
 from miniapp_api.settings import Settings, secret, unbase64
 from notify import store as notify_store
@@ -50,6 +55,7 @@ class Deps:
     redis: Redis
     http: Http
     limiter: Limiter
+    assistant_limiter: Limiter  # a question costs more than a page
     crowd_limiter: Limiter  # per address, before a session is looked up
     idempotency: Keys
     outbox: Outbox
@@ -68,10 +74,21 @@ class Deps:
     filing: Filing
     messages: Messages
     pushing: Pushing
+    assistant: Assistant
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
-        for module in (outbox, idempotency, residents_store, content_store, content_tallies, publications_store, cases_store, notify_store):
+        for module in (
+            outbox,
+            idempotency,
+            residents_store,
+            content_store,
+            content_tallies,
+            publications_store,
+            cases_store,
+            notify_store,
+            bot_store,
+        ):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -98,7 +115,7 @@ def build(settings: Settings) -> Deps:
     """No traffic yet. Settings must have passed `settings.check`."""
     mongo = connect(settings.mongo_url, settings.mongo_database)
     redis = Redis(settings.redis_url)
-    http = Http([settings.core_url, settings.wechat_url, settings.alipay_gateway])
+    http = Http([settings.core_url, settings.wechat_url, settings.alipay_gateway, *([settings.rasa_url] if settings.rasa_url else [])])
     keys = keyring(settings)
     core_account = CoreAccount(settings.core_url, settings.core_client_id, secret(settings.core_secret).encode(), settings.core_algorithm)
     core = Core(http, core_account)
@@ -117,6 +134,7 @@ def build(settings: Settings) -> Deps:
         redis=redis,
         http=http,
         limiter=Limiter(settings.rate),
+        assistant_limiter=Limiter(max(2, settings.rate // 10)),
         crowd_limiter=Limiter(settings.rate * 20),
         idempotency=Keys(mongo),
         outbox=box,
@@ -135,6 +153,9 @@ def build(settings: Settings) -> Deps:
         filing=Filing(mongo, cases, box, core, Applicants(residents)),
         messages=messages,
         pushing=Pushing(mongo, messages, box, residents, {**channels}),
+        assistant=Assistant(
+            Rasa(http, settings.rasa_url), Conversations(mongo, keys), CatalogueKnowledge(catalogue), OwnCases(residents, cases), redis
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from cases.states import TEXTS
 from core.types import CaseState
 from kit.clock import at_edge
 from kit.errors import NotFound
@@ -10,17 +11,6 @@ from miniapp_api.gate import Call, Routes
 from miniapp_api.shapes import CaseDetail, CaseEntry, CaseList, Move, PageQuery
 
 routes = Routes()
-
-_STATES = {
-    CaseState.SENDING: "提交中",
-    CaseState.SUBMITTED: "已提交",
-    CaseState.ACCEPTED: "已受理",
-    CaseState.CORRECTIONS: "待补正",
-    CaseState.APPROVED: "已通过",
-    CaseState.REJECTED: "未通过",
-    CaseState.ISSUED: "已办结",
-    CaseState.WITHDRAWN: "已撤回",
-}
 
 
 @routes.add("GET", "/v1/cases", who="resident", summary="我的办件", query=PageQuery, reply=CaseList)
@@ -58,7 +48,7 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
         "item_code": row["item_code"],
         "item_name": row["item_name"],
         "state": row["state"],
-        "state_text": _STATES[CaseState(row["state"])],
+        "state_text": TEXTS[CaseState(row["state"])],
         "submitted_at": at_edge(row.get("submitted_at") or row["created_at"]),
     }
 
@@ -66,4 +56,4 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
 def _move(entry: dict[str, Any]) -> Move:
     state = CaseState(entry["state"])
     findings = [dict(finding) for finding in entry["findings"]]
-    return Move(version=entry["version"], state=state, state_text=_STATES[state], at=at_edge(entry["at"]), text=entry["text"], findings=findings)
+    return Move(version=entry["version"], state=state, state_text=TEXTS[state], at=at_edge(entry["at"]), text=entry["text"], findings=findings)

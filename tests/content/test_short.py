@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from content.guides import guide
-from content.phones import first_phone, spoken
 from content.short import ENDURABLE, LONGEST, NAMED, short
 from kit.errors import Invalid
+from kit.phones import first_phone, spoken
 from tests.content.items import Json, make_item, make_question, own_items
 
 ITEMS = own_items()
