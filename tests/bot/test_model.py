@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_the_rasa_process_is_told_nothing_of_ours_but_the_actions_and_redis(monk
     ours = {"ZHANGBAN_FIELD_KEYS": "secret", "MONGO_URL": "mongodb://m", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "here", "VIRTUAL_ENV": "x"}
     for name, value in ours.items():
         monkeypatch.setenv(name, value)
-    told = model.environment(actions_url="http://127.0.0.1:1/webhook", actions_secret="s", redis_url="redis://:p%40ss@r:6380/3")
+    told = model.environment(actions_url="http://127.0.0.1:1/webhook", actions_secret="s", redis_url=f"redis://:{quote('p@ss')}@r:6380/3")
     assert not ours.keys() & told.keys()
     assert {name: told[name] for name in told if name.startswith(("RASA_REDIS", "ACTIONS"))} == {
         "ACTIONS_URL": "http://127.0.0.1:1/webhook",
@@ -85,7 +86,7 @@ def test_the_rasa_process_is_told_nothing_of_ours_but_the_actions_and_redis(monk
     assert told["PATH"] == os.environ["PATH"] and told["RASA_TELEMETRY_ENABLED"] == "false"
 
 
-@pytest.mark.parametrize("url", ["rediss://r:6379/0", "redis://user:pass@r/0", "unix:///tmp/redis.sock", ""])
+@pytest.mark.parametrize("url", ["rediss://r:6379/0", "redis://user@r/0", "unix:///tmp/redis.sock", ""])
 def test_a_redis_that_rasa_could_not_reach_is_refused(url: str) -> None:
     with pytest.raises(ValueError):
         model.environment(actions_url="", actions_secret="", redis_url=url)
