@@ -25,7 +25,21 @@ _ASKS: tuple[tuple[str, str], ...] = (
     ("greet", r"^(?:你好|您好|在吗|在不在|嗨|哈喽|hello|hi|喂|早上好|下午好|晚上好)[\s!,。！，~～]*$"),
 )
 _COMPILED = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _ASKS)
+# What a question about any matter may be made of: ways of asking, of saying who and when, and what every guide has.
+_ORDINARY = re.compile(
+    "请问|我想|想问|问一?下|知道|那么?|这个?|还有|还要|另外|的话|如果|是不是|有没有|要不要|能不能|可不可以|可以|需要|需不需要|一定|必须|大概|一般|到底|究竟"
+    "|所有|全部|总共|一共|什么|怎么样?|怎样|如何|多少|哪里|哪儿|哪个|哪些|自己|本人|家里|办理?|申请|准备|提交|材料|资料|证件|东西|手续|流程|步骤|条件|要求|资格"
+    "|符合|情况|部门|费用?|收费|免费|时间|时限|时候|工作日|具体|地点|地址|地方|窗口|大厅|现场|亲自|电话|号码|联系|咨询|快递|邮寄|进度|结果|网上|线上|手机|预约"
+    "|谢谢?|你好|麻烦|告诉|直接|现在|今天|明天|周末|星期|上班|下班|比较|差不多|应该|肯定|复印件?|原件|照片|代办|别人|亲戚|其他|年纪|参加|最近"
+    "|[我你您他她它们啥咋吗呢啊吧呀嘛哦了的得地就都也又再才先后前是有没不人个样些点下上去来到在从把被给跟和与或对为让要想能会该弄搞做拿取交带钱花天日久快慢长跑趟次打找谁寄送查看帮请说"
+    "多少大小一二两三几早晚完成行最很太真回出过起开关用收发只份张全别另以及当场等着里外内其此某每各咩乜嘢唔喺边度咁啲睇第步干种]"
+)
 _WORDS = re.compile(r"[\u4e00-\u9fff]")
+
+
+def matter_of(text: str) -> str:
+    """What is left of a question without its ordinary words: the matter it names, if it names one."""
+    return "".join(_WORDS.findall(_ORDINARY.sub(" ", text)))
 
 
 def ask_of(text: str) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
-from bot import offers, parts, texts
+import orjson
+
+from bot import asks, offers, parts, texts
 from bot.cleaning import plain
 from bot.knowledge import Candidate, Findings, Knowledge
 from bot.reply import LONGEST, MOST_OFFERED, Button, Card, Lookup, Memory, Offer, Part, Reply, Said
@@ -15,6 +17,7 @@ FALLBACK = "nlu_fallback"
 _SMALL_TALK = {"greet": texts.GREETING, "thanks": texts.THANKS, "goodbye": texts.GOODBYE, "affirm": texts.AFFIRM, "deny": texts.DENY}
 _BETWEEN = re.compile(r"[，,、；;：:（）()/]")
 _BY_PLACE = ("location", "contact", "process", "overview")  # parts that differ from district to district
+_NAMES_SOMETHING = 4  # characters beside the ordinary words
 _FEWEST_REGIONS = 3  # with fewer, the nearest is answered and the other offered
 
 
@@ -48,7 +51,7 @@ async def respond(heard: Heard, knowledge: Knowledge) -> Said | None:
     if (region := knowledge.region_in(heard.text)) is not None:
         memory = memory.model_copy(update={"region": region})
         heard = replace(heard, memory=memory)
-    findings = knowledge.find(heard.text, memory.region)
+    findings = await _found(heard, knowledge)
     if heard.intent in ("payment", "complaint"):
         return await _trouble(heard, findings, knowledge)
     if memory.item is not None and _is_about_the_same(memory.item, findings):
@@ -58,6 +61,18 @@ async def respond(heard: Heard, knowledge: Knowledge) -> Said | None:
     if findings.certain:
         return await _answered(heard, findings, knowledge)
     return _asked_back(heard, findings)
+
+
+async def _found(heard: Heard, knowledge: Knowledge) -> Findings:
+    """A matter nobody here has heard of is a matter too: what is asked of it is not asked of the one before."""
+    findings = knowledge.find(heard.text, heard.memory.region)
+    matter = asks.matter_of(heard.text)
+    if findings.topical or len(matter) < _NAMES_SOMETHING:
+        return findings
+    guide = await knowledge.guide(heard.memory.item) if heard.memory.item else None
+    at_hand = orjson.dumps(dict(guide)).decode() if guide else ""
+    known = any(matter[place : place + 2] in at_hand for place in range(len(matter) - 1))
+    return findings if known else replace(findings, topical=True, certain=False)
 
 
 def _is_about_the_same(item: str, findings: Findings) -> bool:
