@@ -53,11 +53,6 @@ class Settings(BaseSettings):
     index_key: SecretStr | None = None  # base64 of at least 32 bytes
     metrics_token: SecretStr | None = None  # empty closes /metrics in production
 
-    rasa_url: str = Field(default="", validation_alias="RASA_URL")  # empty: the assistant answers from the search alone
-    actions_host: str = "127.0.0.1"  # where Rasa calls us back
-    actions_port: int = Field(default=0, ge=0, le=65535)  # 0 = no listener
-    actions_secret: SecretStr | None = None
-
     core_url: str = ""  # up to and with /core/v1
     core_client_id: str = ""
     core_secret: SecretStr | None = None

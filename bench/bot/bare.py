@@ -13,7 +13,8 @@ import aiohttp
 from aiohttp import web
 
 from kit.embedded import child_options, free_port
-from miniapp_api.stack import Child, Stack
+from miniapp_api.child import Child
+from miniapp_api.stack import Stack
 
 START_SECONDS = 180.0
 CONSTANT = {"events": [], "responses": [{"custom": {"reply": {"text": "好的", "cards": [], "buttons": []}, "memory": {}, "lookup": None}}]}

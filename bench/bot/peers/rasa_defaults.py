@@ -15,7 +15,8 @@ from bench.bot.questions import PARTS, Conversation
 from bench.bot.talk import Answered
 from bench.figures import progress, report
 from kit.embedded import child_options, free_port
-from miniapp_api.stack import Child, Stack
+from miniapp_api.child import Child
+from miniapp_api.stack import Stack
 from sandbox.core_items import read
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +30,7 @@ Sets = Mapping[str, Sequence[Conversation]]
 def ask(stack: Stack, sets: Sets, folder: Path) -> dict[str, list[list[Answered]]]:
     """Trains, serves and asks; {} where Rasa's environment is not there."""
     if not PYTHON.exists():
-        progress(f"  没有 {PYTHON.relative_to(ROOT)}，不测（tools/setup.sh rasa）")
+        progress(f"  没有 {PYTHON.relative_to(ROOT)}，不测（tools/setup.sh bot）")
         return {}
     items, project = read(stack.items), folder / "rasa-defaults"
     model = _trained(project, items)
