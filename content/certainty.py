@@ -11,8 +11,10 @@ from functools import lru_cache
 from content.asked import Asked
 from content.explained import Explained, Question
 
-CERTAIN = 0.44  # from here on the best hit may be given as the answer; below, the nearest are offered
-TOPICAL = 0.5  # from here on a question names a matter; below, it goes on with the one before
+CERTAIN = 0.42  # from here on the best hit may be given as the answer; below, the nearest are offered
+TOPICAL = (
+    0.28  # from here on a question names a matter; below, it goes on with the one before. Low, as answering about the wrong matter is the worse slip
+)
 _RIVAL = 0.4  # by this share of its score a clear winner leads
 _LONGEST = 8  # characters of a phrase; longer ones say no more
 _THING, _RARE = 5, 4.0  # characters of a thing, and rarity of words, that are enough to name a matter
@@ -60,9 +62,9 @@ class Evidence:
 
 
 # In the order of Evidence; the constant last. From `python -m bench.search.fit`.
-CERTAINTY = (1.12, 5.7, 3.6, -0.23, -2.1, -1.7, -5.4, -0.8, -5.6)
+CERTAINTY = (1.1, 6.38, 3.78, -0.222, -1.96, -1.36, -5.17, -0.596, -6.34)
 # In the order of `matter`; the constant last. From the same.
-MATTER = (1.0, 1.0, -2.5)
+MATTER = (1.65, 2.2, -4.15)
 
 
 def evidence(
@@ -78,7 +80,7 @@ def evidence(
     return Evidence(
         score=math.log(score / rarest),
         lead=min(1 - rival / score, _RIVAL),
-        covered=math.sqrt(covered),
+        covered=round(math.sqrt(covered), 4),  # summed over a set, whose order differs from process to process
         missing=min(missing, _LONGEST),
         elsewhere=elsewhere,
         conflict=bool(own) and bool(wanted) and all(known.isdisjoint(one) for one in wanted),
@@ -93,7 +95,10 @@ def certainty(seen: Evidence) -> float:
 
 
 def matter(question: Question, rarities: Mapping[str, float], rarest: float) -> tuple[float, ...]:
-    """(characters of the longest phrase for a thing, rarity of the words that stand in names, in units of the rarest), both up to what is enough."""
+    """What of the question names a matter, by the rarities of all pairs in names; each up to what is enough.
+
+    Characters of the longest phrase for a thing, rarity of the known words in units of the rarest.
+    """
     longest, known = question.named(rarities)
     return min(longest, _THING), min(known / rarest, _RARE)
 

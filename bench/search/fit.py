@@ -3,15 +3,15 @@
     python -m bench.search.fit [--also ITEMS=QUESTIONS[,QUESTIONS…]]… [--check ITEMS=QUESTIONS[,QUESTIONS…]]…
 
 Own questions over the own catalogue always count; `--also` adds other labelled questions over another catalogue, `--check` only reports on them.
-Every answerable question is asked a second time of a catalogue without its right items (a neighbour is then the best that can be found), at a
-lower weight. Deterministic: Newton's method on a ridge-regularised logistic loss, folds by a checksum of the question. Prints the weights to copy.
+An item of the right name is right in whichever district: the region is asked for otherwise. Every answerable question is asked a second time of a
+catalogue without the items of its right names (a neighbour is then the best that can be found), at a lower weight. Deterministic: Newton's method on a ridge-regularised logistic loss, folds by a checksum of the question. Prints the weights to copy.
 """
 
 import argparse
 import json
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,7 @@ FOLDS = 5
 GONE = 0.2  # weight of a question whose right items were taken away
 RIDGE = 1.0
 STEPS = 25
-THRESHOLDS = (0.35, 0.38, 0.41, 0.44, 0.47, 0.5, 0.55, 0.6)
+THRESHOLDS = (0.34, 0.38, 0.4, 0.42, 0.44, 0.46, 0.5, 0.6)
 TURNS = Path(__file__).parents[1] / "questions" / "turns.jsonl"  # {text, names_matter}
 Numbers = NDArray[np.float64]
 
@@ -48,13 +48,14 @@ class Asked:
     folds: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
 
-    def add(self, index: Index, one: Question, codes: frozenset[str], weight: float) -> None:
+    def add(self, index: Index, one: Question, right: frozenset[str], weight: float) -> None:
+        """`right`: names of the right items."""
         answer = index.find(one.text, Filters(), 0, 1)
         if answer.evidence is None:  # nothing found: never certain, nothing to learn
             return
         self.measures.append(answer.evidence.measures())
-        self.right.append(answer.hits[0].code in codes)
-        self.has.append(bool(codes))
+        self.right.append(answer.hits[0].name in right)
+        self.has.append(bool(right))
         self.folds.append(zlib.crc32(one.text.encode()) % FOLDS)
         self.weights.append(weight)
 
@@ -75,34 +76,41 @@ def main() -> int:
     progress(f"  without their items, certain at {certainty.CERTAIN}: " + _gone(learnt, left_out))
     for pair in given.check:
         items, _, files = pair.partition("=")
-        index = Index(read_items(Path(items)), 1, names)
-        checked = [_answered(index, Path(one)) for one in files.split(",")]
+        catalogue = read_items(Path(items))
+        index = Index(catalogue, 1, names)
+        checked = [_answered(index, Path(one), _called(catalogue)) for one in files.split(",")]
         _table("only checked", checked, {one.name: _chance(np.array(one.measures), weights) for one in checked})
-    _matter(names)
+    _matter([Index(read_items(items), 1, names) for items, _ in sources])
     return 0
 
 
 def _learnt(items: list[Item], files: Sequence[Path], names: EverydayNames) -> list[Asked]:
     whole = Index(items, 1, names)
+    called = _called(items)
     found = []
     for file in files:
         questions = [one for one in read_questions(file) if one.codes]
         gone = Asked(f"{file.stem} without its items")
         for fold in range(FOLDS):
             part = questions[fold::FOLDS]
-            taken = frozenset(code for one in part for code in one.codes)
-            index = Index([item for item in items if item["code"] not in taken], 1, names)
+            taken = frozenset(called.get(code) for one in part for code in one.codes)
+            index = Index([item for item in items if item["name"] not in taken], 1, names)
             for one in part:
                 gone.add(index, one, frozenset(), GONE)
-        found += [_answered(whole, file), gone]
+        found += [_answered(whole, file, called), gone]
     return found
 
 
-def _answered(index: Index, file: Path) -> Asked:
+def _answered(index: Index, file: Path, called: Mapping[str, str]) -> Asked:
     asked = Asked(file.stem)
     for one in read_questions(file):
-        asked.add(index, one, one.codes, 1.0)
+        asked.add(index, one, frozenset(called.get(code, code) for code in one.codes), 1.0)
     return asked
+
+
+def _called(items: Sequence[Item]) -> dict[str, str]:
+    """Name of each item by its code."""
+    return {item["code"]: item["name"] for item in items}
 
 
 def _stacked(asked: Sequence[Asked]) -> tuple[Numbers, Numbers, Numbers]:
@@ -155,13 +163,12 @@ def _gone(asked: Sequence[Asked], chances: dict[str, Numbers]) -> str:
     return "  ".join(f"{one.name}: {(chances[one.name] >= certainty.CERTAIN).sum()}/{len(one.has)}" for one in asked if not any(one.has))
 
 
-def _matter(names: EverydayNames) -> None:
-    """Weights of `topical`: own questions and full turns name a matter, follow-ups do not; over the own catalogue."""
-    index = Index(read_items(None), 1, names)
+def _matter(indexes: Sequence[Index]) -> None:
+    """Weights of `topical`: own questions and full turns name a matter in any catalogue, follow-ups do not."""
     turns = [json.loads(line) for line in TURNS.read_text(encoding="utf-8").splitlines()]
     texts = [(one["text"], one["names_matter"]) for one in turns] + [(one.text, True) for one in read_questions(OWN)]
-    measures = np.array([index.find(text, Filters(), 0, 1).matter for text, _ in texts])
-    named = np.array([names_matter for _, names_matter in texts], dtype=float)
+    measures = np.array([index.find(text, Filters(), 0, 1).matter for index in indexes for text, _ in texts])
+    named = np.array([names_matter for _ in indexes for _, names_matter in texts], dtype=float)
     share = named.mean()
     weights = _fitted(measures, named, np.where(named > 0, 0.5 / share, 0.5 / (1 - share)))
     print("MATTER =", _rounded(weights))
