@@ -146,7 +146,7 @@ def _train(interpreter: Path, scratch: Path, model: Path, steps: _Steps) -> None
         shutil.copyfile(path, copy)
     log = model.parent / "training.log"
     options = "--config config.yml --domain domain.yml --data data --out out --fixed-model-name model".split()
-    with log.open("wb") as written:
+    with log.open("wb", buffering=0) as written:
         for one in ([str(interpreter), "words.py", str(EVERYDAY), str(WORDS)], [str(interpreter), "-m", "rasa", "train", *options]):
             if code := _watched(one, scratch, written.write, steps.read):
                 raise NotTrained(f"智能助手没有训练成功（退出码 {code}），原因见 {log}")

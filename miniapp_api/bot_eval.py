@@ -79,6 +79,8 @@ def main(file: Path, api: str, items: Path | None) -> int:
 def read(file: Path) -> list[Json]:
     """[{id, text, ask, codes, dialog?}] Raises BadFile."""
     questions: list[Json] = []
+    if not file.is_file():
+        raise BadFile(f"找不到文件 {file}：请检查路径")
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as exc:

@@ -30,7 +30,7 @@ Sets = Mapping[str, Sequence[Conversation]]
 def ask(stack: Stack, sets: Sets, folder: Path) -> dict[str, list[list[Answered]]]:
     """Trains, serves and asks; {} where Rasa's environment is not there."""
     if not PYTHON.exists():
-        progress(f"  没有 {PYTHON.relative_to(ROOT)}，不测（tools/setup.sh rasa）")
+        progress(f"  没有 {PYTHON.relative_to(ROOT)}，不测（tools/setup.sh bot）")
         return {}
     items, project = read(stack.items), folder / "rasa-defaults"
     model = _trained(project, items)
