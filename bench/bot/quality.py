@@ -8,8 +8,8 @@ from bench.bot.intervals import wilson
 from bench.bot.verdicts import Verdict
 from bench.figures import progress, report
 
-AIMS = {"item_part_first": 0.75, "offered": 0.92, "followup": 0.90, "oos_answered": 0.10, "ask": 0.80, "invented": 0.15}
-REAL_AIMS = {**AIMS, "offered": 0.80}  # of a set whose questions real people asked, told by ask_accept on every line
+AIMS = {"item_part_first": 0.75, "offered": 0.92, "followup": 0.90, "oos_answered": 0.10}
+REAL_AIMS = {"ask": 0.80, "offered": 0.80, "invented": 0.15}  # of questions that real people asked, told by ask_accept on every line
 Judged = Sequence[Sequence[Verdict]]  # conversations of turns
 
 
