@@ -1,19 +1,22 @@
 # What people type. Set-up is part of every command: tools/setup.sh does nothing when there is nothing to do.
 # Settings (ZHANGBAN_PORT, MONGO_URL, …) come from the environment or from the command line: make run SANDBOX_ITEMS=items.jsonl
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast bench bench-search bench-bot check format clean
+.PHONY: help run demo train test test-fast bench bench-search bench-bot check format clean
 
 help: ## 列出命令
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: ## 启动整套服务：数据库、沙箱、API、后台（Ctrl-C 停止）
-	@tools/setup.sh && exec .venv/bin/zhangban run
+run: ## 启动整套服务：数据库、沙箱、API、后台、智能助手（Ctrl-C 停止）
+	@tools/setup.sh bot && exec .venv/bin/zhangban run
 
 demo: ## 从登录走到办结，逐步检查（ITEMS=事项文件）
 	@tools/setup.sh && exec .venv/bin/zhangban demo $(if $(ITEMS),--items '$(ITEMS)')
 
+train: ## 训练智能助手（make run 第一次会自己训练）
+	@ASSISTANT_NEEDED=1 tools/setup.sh bot && exec .venv/bin/zhangban bot train
+
 test: ## 全部测试
-	@tools/setup.sh dev && exec .venv/bin/python -m pytest
+	@tools/setup.sh bot dev && exec .venv/bin/python -m pytest
 
 test-fast: ## 除 kill -9 以外的测试
 	@tools/setup.sh dev && exec .venv/bin/python -m pytest -m 'not crash and not slow'
@@ -25,7 +28,7 @@ bench-search: ## 检索的质量与速度，与四种引擎比较（ITEMS=事项
 	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.search $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')
 
 bench-bot: ## 助手答得对不对、有没有依据、多快，与对照比较（ITEMS=事项文件 QUESTIONS=问题文件,问题文件 ONLY=quality|grounding|latency|peers）
-	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.bot $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)') $(if $(DUMP),--dump '$(DUMP)') $(if $(TABLE),--table '$(TABLE)')
+	@tools/setup.sh dev bench bot && exec .venv/bin/python -m bench.bot $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)') $(if $(DUMP),--dump '$(DUMP)') $(if $(TABLE),--table '$(TABLE)')
 
 check: ## 格式、静态检查、类型、内务规则
 	@tools/setup.sh dev bench
@@ -40,5 +43,5 @@ format: ## 整理格式
 	.venv/bin/ruff check --fix .
 
 clean: ## 删除环境与缓存（.data 里的数据保留）
-	rm -rf .venv .uv .embedded .embedded.new .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .uv .python bot/rasa/.venv .embedded .embedded.new .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

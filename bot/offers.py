@@ -25,6 +25,10 @@ def chosen(text: str, memory: Memory) -> Offer | None:
     return exact or (near[0] if len(near) == 1 else None)
 
 
+def is_number(text: str) -> bool:
+    return _ORDINAL.match(text) is not None
+
+
 def of_candidates(found: Sequence[Candidate], part: Part | None) -> tuple[tuple[Button, ...], tuple[Offer, ...]]:
     """Same-named ones are told apart by their department."""
     names = [one.name for one in found]

@@ -39,6 +39,8 @@ async def respond(heard: Heard, knowledge: Knowledge) -> Said | None:
         return _plainly(heard, texts.EMPTY)
     if (offer := offers.chosen(heard.text, memory)) is not None:
         return await _chosen(heard, offer, knowledge)
+    if offers.is_number(heard.text):
+        return None  # nothing is offered that it could pick
     if heard.intent in _SMALL_TALK:
         return _plainly(heard, _SMALL_TALK[heard.intent])
     if heard.intent == "human":

@@ -22,11 +22,10 @@ _WORD_MARK = "#"  # before words of three characters and more, which have terms 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`terms`: weight of each term, 0 to 1. `own`: those of the question itself. `mended`: the question with its slips corrected, if any."""
+    """`terms`: weight of each term, 0 to 1. `mended`: the question with its slips corrected, if any."""
 
     text: str
     terms: Mapping[str, float]
-    own: Mapping[str, float]
     heard: tuple[Heard, ...] = ()
     mended: str | None = None
 
@@ -80,10 +79,9 @@ class Listener:
     def asked(self, question: str) -> Asked:
         """Bounded work: at most LONGEST characters, from the end."""
         text = folded(question[-4 * LONGEST :])[-LONGEST:]
-        own = self._own(text)
+        weights = self._own(text)
         latin = self._spelt(text)
         mended = self._mended(text)
-        weights = dict(own)
         if mended is not None:
             for term, weight in self._own(mended).items():
                 weights.setdefault(term, weight * _SLIP)
@@ -103,7 +101,7 @@ class Listener:
         for word in latin:
             for term in terms(word, self._segmenter):
                 weights.setdefault(term, _SLIP * (_ONE if len(term) == 1 else 1.0))
-        return Asked(text, weights, own, tuple(heard), mended or (latin[0] if latin else None))
+        return Asked(text, weights, tuple(heard), mended or (latin[0] if latin else None))
 
     def _own(self, text: str) -> dict[str, float]:
         """Weights of the question's own terms: less for small talk, for pairs across two words, for what comes long before the end."""

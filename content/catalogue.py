@@ -1,51 +1,45 @@
 """The catalogue as one process serves it: guides read through a sub-second copy, an index swapped when the revision moves."""
 
-import asyncio
-import logging
 import time
 from typing import Any
 
 import orjson
 
+from content.feed import FeedState
 from content.finder import Finder
 from content.guides import SHAPE, dated, guide
 from content.short import short
 from content.standing import standing, version_of
-from content.store import CatalogueState, Content
+from content.store import Content
 from kit.clock import at_edge
-from kit.mongo import PyMongoError
-
-log = logging.getLogger(__name__)
 
 KEEP = 0.8  # seconds a guide's bytes may be served again, counted from before they were read: never a superseded one past 1 s
 MAX_KEPT = 2000
-TALLIED = 60.0  # seconds between two writes of what was read and asked
 
 
 class Catalogue:
-    """Built once per process; `watch` keeps it fresh until cancelled."""
+    """Built once per process; `refresh`, again and again, keeps it fresh."""
 
     def __init__(self, store: Content, finder: Finder, *, keep: float = KEEP) -> None:
         self.store = store
         self.finder = finder
         self._keep = keep
         self._kept: dict[tuple[str, str | None], tuple[float, bytes]] = {}
-        self.state = CatalogueState("", 0, None, False)
+        self.state = FeedState()
 
     async def guide(self, code: str, situation: str | None = None) -> bytes:
         """The guide as JSON. Raises NotFound, Invalid."""
-        self.finder.seen(code)
         key = (code, situation)
         kept = self._kept.get(key)
         started = time.monotonic()
-        if kept is not None and started < kept[0]:
-            return kept[1]
-        body = dated(await self._guide(code, situation), self.as_of)
-        if self._keep > 0:
-            if len(self._kept) >= MAX_KEPT:
-                self._kept.clear()
-            self._kept[key] = (started + self._keep, body)
-        return body
+        if kept is None or started >= kept[0]:
+            kept = started + self._keep, dated(await self._guide(code, situation), self.as_of)
+            if self._keep > 0:
+                if len(self._kept) >= MAX_KEPT:
+                    self._kept.clear()
+                self._kept[key] = kept
+        self.finder.seen(code)  # a guide there is: codes that somebody made up are not worth counting
+        return kept[1]
 
     async def short(self, code: str, situation: str | None = None) -> dict[str, Any]:
         """The short form of the guide, with `as_of`. Raises NotFound, Invalid."""
@@ -73,21 +67,6 @@ class Catalogue:
         self.state = await self.store.state()
 
     async def refresh(self) -> None:
-        """Read the catalogue's state; rebuild the index beside the old one when the revision moved."""
+        """Read the catalogue's state; rebuild the index beside the old one when the revision moved. When it fails, the old copy goes on serving, dated."""
         await self.look()
         await self.finder.refresh(self.state.revision)
-
-    async def watch(self, every: float = 1.0) -> None:
-        """Edge of a job: the old copy goes on serving, dated, while the store is away."""
-        written = time.monotonic()
-        while True:
-            try:
-                await self.refresh()
-                if time.monotonic() - written > TALLIED:
-                    written = time.monotonic()
-                    await self.finder.write_down()
-            except PyMongoError as exc:
-                log.warning("catalogue not refreshed", extra={"error": type(exc).__name__})
-            except Exception:
-                log.exception("catalogue not refreshed")  # a defect; what is served stays, and the next round tries again
-            await asyncio.sleep(every)

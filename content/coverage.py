@@ -9,22 +9,19 @@ _KEPT = 50_000
 
 
 class Coverage:
-    """Over one catalogue: `rarity` gives a pair's weight there. Keeps what it worked out per name."""
+    """Over one catalogue: `rarity` gives a pair's weight there, `implied` are the pairs that go without saying. Keeps what it worked out per name."""
 
-    def __init__(self, rarity: Callable[[str], float]) -> None:
+    def __init__(self, rarity: Callable[[str], float], implied: frozenset[str]) -> None:
         self._rarity = rarity
+        self._implied = implied
         self._known: dict[str, tuple[dict[str, float], float, float]] = {}
-        self._implied: frozenset[str] = frozenset()
 
-    def share(self, name: str, asked: Mapping[str, float], implied: frozenset[str]) -> float:
+    def share(self, name: str, asked: Mapping[str, float]) -> float:
         """0 (nothing of this folded name was asked for) to 1 (all of it)."""
-        if implied is not self._implied:
-            self._implied = implied
-            self._known.clear()
         weights, whole, got = self._of(name)
         for pair in weights.keys() & asked.keys():
             share = asked[pair]
-            if pair not in implied:
+            if pair not in self._implied:
                 got += weights[pair] * share
             elif share > _IMPLIED:
                 whole += weights[pair] / 2

@@ -1,7 +1,7 @@
 """How much of a question an item explains: which of its characters stand for something that is in the item's names, literally or by an everyday phrase."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from content.asked import Asked
@@ -13,11 +13,15 @@ _MOST = 0.6  # of an official word's pairs must be in a name for the word to cou
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """`share` of the characters that carry meaning, 0 to 1; `things`: everyday phrases for things that led here; `led`: all that did, by number."""
+    """`share` of the characters that carry meaning, 0 to 1; `things`: everyday phrases for things that led here; `led`: all that did, by number.
+
+    `stretches`: the characters explained, as bits.
+    """
 
     share: float
     things: int
     led: frozenset[int]
+    stretches: int
 
 
 class Question:
@@ -26,17 +30,17 @@ class Question:
     def __init__(self, asked: Asked, names: EverydayNames) -> None:
         text = asked.meant
         self._literal: dict[str, int] = defaultdict(int)
-        self.content = 0
+        self._content = 0
         for run in HAN.finditer(text):
             for at in range(run.start(), run.end()):
                 if text[at] not in names.little:
-                    self.content |= 1 << at
+                    self._content |= 1 << at
             for at in range(run.start(), run.end() - 1):
                 self._literal[text[at : at + 2]] |= 3 << at
         for pair, at in self._literal.items():
             if pair in names.little_pairs:
-                self.content &= ~at
-        self._size = self.content.bit_count() or 1
+                self._content &= ~at
+        self._size = self._content.bit_count() or 1
         self._phrases: list[tuple[int, bool]] = []
         self._meaning: list[list[int]] = []  # phrases of each official word
         self._least: list[float] = []  # pairs of it that must be there
@@ -75,7 +79,7 @@ class Question:
             span, act = self._phrases[number]
             covered |= span
             things += not act
-        return Explained((covered & self.content).bit_count() / self._size, things, frozenset(led))
+        return Explained((covered & self._content).bit_count() / self._size, things, frozenset(led), covered)
 
     def unmet(self, explained: Explained) -> int:
         """By how many characters the longest phrase for a thing that is not there exceeds the longest that is."""
@@ -86,3 +90,20 @@ class Question:
             elif not act:
                 missing = max(missing, span.bit_count())
         return max(0, missing - met)
+
+    def left(self, explained: Explained) -> tuple[int, float]:
+        """(characters of the longest phrase for a thing that did not lead here, share of the question that names things and stays unexplained)."""
+        longest, things = 0, 0
+        for number, (span, act) in enumerate(self._phrases):
+            if act:
+                continue
+            things |= span
+            if number not in explained.led:
+                longest = max(longest, span.bit_count())
+        return longest, (things & ~explained.stretches & self._content).bit_count() / self._size
+
+    def named(self, rarities: Mapping[str, float]) -> tuple[int, float]:
+        """(characters of the longest phrase for a thing, rarity of the pairs that stand in names); of what carries meaning, in any item."""
+        longest = max(((span & self._content).bit_count() for span, act in self._phrases if not act), default=0)
+        here = ((rarities.get(pair, 0.0), at) for pair, at in self._literal.items() if at & self._content)
+        return longest, sum(rarity * (at & self._content).bit_count() / at.bit_count() for rarity, at in here)

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _PIECE = 0.002  # seconds of work between two rests
 _QUICK = 1.0  # an index that takes longer than this rests twice as long before the next
-_LONGEST_REST = 120.0  # so that a province's change is found within minutes
+LONGEST_REST = 120.0  # seconds; so that a province's change is found within minutes
 _REMEMBERED = 5000  # distinct codes or questions counted between two writes; more is not counted
 
 
@@ -48,7 +48,7 @@ class Gently:
 class Finder:
     """`words`: the operators' own files of everyday names, after the built-in one."""
 
-    def __init__(self, store: Content, tallies: Tallies, words: Sequence[Path] = ()) -> None:
+    def __init__(self, store: Content, tallies: Tallies, words: Sequence[Path] = (), *, longest_rest: float = LONGEST_REST) -> None:
         self._store = store
         self._tallies = tallies
         self._files = (everyday.BUILT_IN, *words)
@@ -56,6 +56,7 @@ class Finder:
         self._names = EverydayNames(())
         self._index: Index | None = None
         self._suggestions = Suggestions(())
+        self._longest_rest = longest_rest
         self._not_before = 0.0
         self._views: Counter[str] = Counter()
         self._unfound: Counter[str] = Counter()
@@ -64,10 +65,10 @@ class Finder:
     def revision(self) -> int | None:
         return self._index.revision if self._index else None
 
-    def find(self, query: str, filters: Filters, offset: int, limit: int) -> Answer:
-        """One page and the total. Raises Unavailable until the first index stands."""
+    def find(self, query: str, filters: Filters, offset: int, limit: int, *, counted: bool = True) -> Answer:
+        """One page and the total; what has no answer is `counted` for the operators. Raises Unavailable until the first index stands."""
         answer = self._standing().find(query, filters, offset, limit)
-        if not answer.sure and offset == 0:
+        if counted and not answer.sure and offset == 0:
             question = told(query)
             if question and (question in self._unfound or len(self._unfound) < _REMEMBERED):
                 self._unfound[question] += 1
@@ -109,7 +110,7 @@ class Finder:
         suggestions = await asyncio.to_thread(Suggestions, index.suggestible(), breathe)
         self._index, self._suggestions = index, suggestions
         took = time.monotonic() - moment
-        self._not_before = time.monotonic() + (min(2 * took, _LONGEST_REST) if took > _QUICK else 0.0)
+        self._not_before = time.monotonic() + (min(2 * took, self._longest_rest) if took > _QUICK else 0.0)
         log.info("search index built", extra={"items": len(index.listing.entries), "seconds": round(took, 2), "revision": revision})
 
     async def write_down(self) -> None:
@@ -135,7 +136,7 @@ class Finder:
             return
         self._names = names
         if self._index is not None:
-            self._index.listener.names = names
+            self._index.use(names)
 
     def _standing(self) -> Index:
         if self._index is None:

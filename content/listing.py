@@ -4,7 +4,7 @@ A district inherits what its city and province offer; a resident's word for an a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -79,11 +79,10 @@ class Listing:
             left.intersection_update(more)
         return sorted(left)
 
-    def chosen(self, members: Sequence[int], filters: Filters) -> list[int]:
-        """Members of one family the filters leave: nearest to the region asked first, then by code."""
-        admitted = self.asked(filters)
+    def chosen(self, members: Sequence[int], admitted: Mapping[str, Sequence[str]]) -> list[int]:
+        """Members of one family that what was `asked` admits: nearest to the region first, then by code."""
         left = [place for place in members if all(self._has(place, field, values) for field, values in admitted.items())]
-        if filters.region:
+        if "region" in admitted:
             order = {code: near for near, code in enumerate(admitted["region"])}
             left.sort(key=lambda place: order.get(plain(self.entries[place].region), len(order)))
         return left

@@ -1,23 +1,17 @@
 """What the city makes public beside its items: taken from the core's feed page by page, cursor last, and listed from an index in memory."""
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
+from content.feed import FeedState, follow
 from content.publications_search import BadCursor, Page, PublicationIndex, Wanted
-from content.publications_store import Change, FeedState, PublicationStore
-from content.unreadable import as_bytes, place_of, why
+from content.publications_store import Change, PublicationStore
 from core.client import Core
 from core.publications import Publication, PublicationRecord
 from kit.clock import at_edge, now
 from kit.errors import FieldError, Invalid, NotFound, Unavailable
-from kit.mongo import PyMongoError
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +25,21 @@ class Taken:
 
 
 async def take(store: PublicationStore, core: Core, *, pages: int = 1000) -> Taken:
-    """Take what changed since the last run. Raises kit.errors.NotReached when the core is away; what was applied stays.
+    """Take what changed since the last run. Raises kit.errors.NotReached when the core is away; what was applied stays."""
+    applied = unchanged = 0
 
-    The cursor moves after its page is written: a crash between the two repeats the page, and repeating it changes nothing.
-    """
-    applied = unchanged = parked = 0
-    for _ in range(pages):
-        before = await store.state()
-        started = now()
-        page = await core.publications_page(before.cursor)
-        changes = [change for raw in page.records if (change := await _read(store, raw)) is not None]
-        fresh = await store.apply(changes, before.revision + 1)
-        applied, unchanged, parked = applied + fresh, unchanged + len(changes) - fresh, parked + len(page.records) - len(changes)
-        last = not page.has_more
-        revision = before.revision + (1 if page.records else 0)
-        if not await store.advance(before, page.next_cursor, revision, started if last else None):
-            return Taken(applied, unchanged, parked, finished=False)  # another worker is at it
-        if last:
-            return Taken(applied, unchanged, parked, finished=True)
-    return Taken(applied, unchanged, parked, finished=False)
+    async def apply(changes: list[Change], revision: int) -> None:
+        nonlocal applied, unchanged
+        fresh = await store.apply(changes, revision)
+        applied, unchanged = applied + fresh, unchanged + len(changes) - fresh
+
+    parked, finished = await follow(store, core.publications_page, _change, apply, pages)
+    return Taken(applied, unchanged, parked, finished)
 
 
-async def _read(store: PublicationStore, raw: dict[str, Any]) -> Change | None:
-    """None for a record that cannot be read; it is kept with the reason."""
-    try:
-        record = PublicationRecord.model_validate(raw)
-        found = _publication(record)
-    except (ValidationError, ValueError) as exc:
-        await store.park(place_of(raw), str(raw.get("id"))[:100], why(exc), as_bytes(raw))
-        log.warning("publication parked", extra={"publication": str(raw.get("id"))[:64], "seq": str(raw.get("seq"))[:20]})
-        return None
+def _change(raw: dict[str, Any]) -> Change:
+    record = PublicationRecord.model_validate(raw)
+    found = _publication(record)
     if found is None:
         return Change(record.id, record.version, record.seq, None, None)
     return Change(record.id, record.version, record.seq, found.model_dump(mode="json"), found.expires_at)
@@ -76,12 +55,12 @@ def _publication(record: PublicationRecord) -> Publication | None:
 
 
 class Publications:
-    """As one process serves them: an index swapped when the revision moves. Built once; `watch` keeps it fresh until cancelled."""
+    """As one process serves them: an index swapped when the revision moves. Built once; `refresh`, again and again, keeps it fresh."""
 
     def __init__(self, store: PublicationStore) -> None:
         self._store = store
         self._index: PublicationIndex | None = None
-        self.state = FeedState("", 0, None)
+        self.state = FeedState()
 
     def find(self, wanted: Wanted) -> Page:
         """One page of what is published and not expired. Raises Invalid for a strange cursor, Unavailable until the feed was read once."""
@@ -105,19 +84,8 @@ class Publications:
         return at_edge(self.state.as_of) if self.state.as_of else None
 
     async def refresh(self) -> None:
-        """Read the feed's state; build a new index beside the old one when the revision moved."""
+        """Read the feed's state; build a new index beside the old one when the revision moved. When it fails, the old copy goes on serving, dated."""
         state = await self._store.state()
         if self._index is None or self._index.revision != state.revision:
             self._index = await asyncio.to_thread(PublicationIndex, await self._store.unexpired(now()), state.revision)
         self.state = state
-
-    async def watch(self, every: float = 1.0) -> None:
-        """Edge of a job: the old copy goes on serving, dated, while the store is away."""
-        while True:
-            try:
-                await self.refresh()
-            except PyMongoError as exc:
-                log.warning("publications not refreshed", extra={"error": type(exc).__name__})
-            except Exception:
-                log.exception("publications not refreshed")  # a defect; what is served stays, and the next round tries again
-            await asyncio.sleep(every)

@@ -5,24 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from content.feed import Feed
 from kit.clock import now
-from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, UpdateOne, written
+from kit.mongo import ASCENDING, IndexModel, Mongo, UpdateOne, written
 
 INDEXES = {
     "publications": [IndexModel([("expires_at", ASCENDING)])],
     "publications_parked": [IndexModel([("at", ASCENDING)])],
     "publications_feed": [],
 }
-_STATE = "state"
-
-
-@dataclass(frozen=True, slots=True)
-class FeedState:
-    """`cursor`: where the feed goes on. `revision` grows with every page that held records. `as_of`: when the core last confirmed it all."""
-
-    cursor: str
-    revision: int
-    as_of: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +27,10 @@ class Change:
     expires_at: datetime | None
 
 
-class PublicationStore:
+class PublicationStore(Feed):
     def __init__(self, mongo: Mongo) -> None:
+        super().__init__(mongo["publications_feed"], mongo["publications_parked"], about=("publication", "id"))
         self._publications = mongo["publications"]
-        self._parked = mongo["publications_parked"]
-        self._feed = mongo["publications_feed"]
 
     async def publication(self, publication_id: str) -> dict[str, Any] | None:
         """The current version, expired or not; None if unknown or taken down."""
@@ -60,24 +50,3 @@ class PublicationStore:
             content |= {"changed": revision, "synced_at": now()}
             writes.append(UpdateOne({"_id": one.id, "seq": {"$lt": one.seq}}, {"$set": content}, upsert=True))
         return await written(self._publications, writes)
-
-    async def park(self, place: str, publication_id: str, reason: str, record: bytes) -> None:
-        """A record that cannot be read is kept with its reason; the rest go on. As bytes: its keys and numbers may be anything."""
-        row = {"id": publication_id, "reason": reason, "record": record, "at": now()}
-        await self._parked.update_one({"_id": place}, {"$setOnInsert": row}, upsert=True)
-
-    async def state(self) -> FeedState:
-        row = await self._feed.find_one({"_id": _STATE}) or {}
-        return FeedState(row.get("cursor", ""), row.get("revision", 0), row.get("as_of"))
-
-    async def advance(self, before: FeedState, cursor: str, revision: int, as_of: datetime | None) -> bool:
-        """Move the cursor from where `before` saw it; False if another worker was faster."""
-        change: dict[str, Any] = {"cursor": cursor, "revision": revision}
-        if as_of is not None:
-            change["as_of"] = as_of
-        seen: dict[str, Any] = {"_id": _STATE, "cursor": before.cursor} if before.cursor else {"_id": _STATE, "cursor": {"$in": ["", None]}}
-        try:
-            result = await self._feed.update_one(seen, {"$set": change}, upsert=not before.cursor)
-        except DuplicateKeyError:
-            return False
-        return bool(result.matched_count or result.upserted_id is not None)

@@ -7,17 +7,18 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import tantivy
 
+from content import certainty
 from content.asked import Asked, Lexicon, Listener, terms
 from content.coverage import Coverage
 from content.everyday import EverydayNames
 from content.explained import Explained, Question
 from content.listing import Entry, Filters, Listing
-from content.text import HAN, Segmenter, folded, pairs, simple
+from content.marks import marks
+from content.text import HAN, Segmenter, folded, pairs
 
 INDEXED = (
     "code", "name", "short_name", "everyday_names", "catalogue_name", "department", "region", "audience", "themes", "conditions", "materials.name",
@@ -58,6 +59,18 @@ class Answer:
     sure: bool = True
     mended: str | None = None
     places: Sequence[int] = ()  # of everything found, for facets
+    evidence: certainty.Evidence | None = None
+    matter: tuple[float, ...] = ()
+
+    @property
+    def certainty(self) -> float:
+        """0 to 1, that the first hit is what was asked."""
+        return certainty.certainty(self.evidence) if self.evidence else 0.0
+
+    @property
+    def topical(self) -> float:
+        """0 to 1, that the question names a matter by itself."""
+        return certainty.topical(self.matter) if self.matter else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,7 @@ class _Ranked:
 
 
 class Index:
-    """Immutable once built; a new catalogue revision gets a new one. `views` tips the balance between equals.
+    """Immutable once built, but for the everyday names; a new catalogue revision gets a new one. `views` tips the balance between equals.
 
     `breathe` is called between small pieces of the building, so that whoever builds beside other work can let that go on.
     """
@@ -127,14 +140,18 @@ class Index:
             lexicon.learn(phrase.words)
         lexicon.close(breathe)
         segmenter.done()
-        self.lexicon = lexicon
         self.listener = Listener(segmenter, lexicon, names, (term for term in counts if len(term) == 2))
         families = len(self._families)
         self._rarities = {term: math.log(1 + (families - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
         self._unknown = math.log(2 * families + 2)  # of a term that no name has
-        self._coverage = Coverage(self._rarity)
-        self._acts: dict[str, frozenset[str]] = {}
         self._queries: dict[tuple[str, str], tantivy.Query] = {}
+        self.use(names)
+
+    def use(self, names: EverydayNames) -> None:
+        """Exchange the everyday names, and with them everything worked out from the old ones."""
+        self.listener.names = names
+        self._coverage = Coverage(self._rarity, names.implied)
+        self._acts: dict[str, frozenset[str]] = {}
 
     def find(self, query: str, filters: Filters, offset: int, limit: int) -> Answer:
         """A page of hits. Without words in the query: every item the filters leave, by code."""
@@ -144,32 +161,37 @@ class Index:
             return Answer(tuple(Found(one.code, one.name, one.department, one.region or None, None) for one in page), len(places), places=places)
         asked = self.listener.asked(query)
         question = Question(asked, self.listener.names)
-        ranked = self._ranked(asked, question, filters)
+        admitted = self.listing.asked(filters)
+        ranked = self._ranked(asked, question, admitted)
+        matter = certainty.matter(question, self._rarities, self._unknown)
         if not ranked:
-            return Answer((), 0, sure=False, mended=asked.mended)
+            return Answer((), 0, sure=False, mended=asked.mended, matter=matter)
         found: list[tuple[float, int]] = []
         for one in ranked:
             if one.score < ranked[0].score * _RELEVANT:
                 break
-            shown = self.listing.chosen(one.family.members, filters)
+            shown = self.listing.chosen(one.family.members, admitted)
             found.extend((one.score, place) for place in (shown if filters.region else shown[:_PER_FAMILY]))
         lit = {term for term, weight in asked.terms.items() if weight >= _LIT and len(term) == 2}
         hits = [self._found(self.listing.entries[place], score, lit) for score, place in found[offset : offset + limit]]
-        return Answer(tuple(hits), len(found), _sure(ranked[0], question), asked.mended, tuple(place for _, place in found))
+        best, names = ranked[0], ranked[0].family.names
+        scores = (best.score, next((one.score for one in ranked if one.family.names[0] != names[0]), 0.0), self._unknown)
+        seen = certainty.evidence(asked, question, names, best.explained, best.covered, scores)
+        return Answer(tuple(hits), len(found), _sure(best, question), asked.mended, tuple(place for _, place in found), seen, matter)
 
     def suggestible(self) -> Iterable[str]:
         """Every name and everyday name, folded."""
         return (name for family in self._families for name in family.names)
 
-    def _ranked(self, asked: Asked, question: Question, filters: Filters) -> list[_Ranked]:
+    def _ranked(self, asked: Asked, question: Question, admitted: Mapping[str, Sequence[str]]) -> list[_Ranked]:
         """Best first; equal scores by code, so that every process answers the same."""
-        everyday = self.listener.names
-        acts = {word for one in asked.heard if one.phrase.act for word in one.phrase.words} | {act for act in everyday.acts if act in asked.meant}
+        acts = {word for one in asked.heard if one.phrase.act for word in one.phrase.words}
+        acts |= {act for act in self.listener.names.acts if act in asked.meant}
         ranked = []
-        for score, number in self._candidates(asked, filters):
+        for score, number in self._candidates(asked, admitted):
             family = self._families[number]
             share = self._coverage.share
-            covered = max(share(name, asked.terms, everyday.implied) * (_ALIAS if place else 1.0) for place, name in enumerate(family.names))
+            covered = max(share(name, asked.terms) * (_ALIAS if place else 1.0) for place, name in enumerate(family.names))
             explained = question.by(self._coverage.pairs(name) for name in family.names)
             score *= math.exp(_EXPLAINED * explained.share) * math.sqrt(1 + explained.things) * (1 + _NAME * covered)
             score *= 1 + _ACT * (not acts.isdisjoint(self._acts_in(family.names[0])))
@@ -188,7 +210,7 @@ class Index:
             found = self._acts[name] = frozenset(act for act in self.listener.names.acts if act in name)
         return found
 
-    def _candidates(self, asked: Asked, filters: Filters) -> list[tuple[float, int]]:
+    def _candidates(self, asked: Asked, admitted: Mapping[str, Sequence[str]]) -> list[tuple[float, int]]:
         weighed = sorted(((weight * self._rarity(term), term, weight) for term, weight in asked.terms.items()), reverse=True)
         named = [(term, weight) for _, term, weight in weighed if term in self._rarities][:_WIDE]
         other = [(term, weight) for _, term, weight in weighed[:_NARROW]]
@@ -203,7 +225,7 @@ class Index:
         scored = tantivy.Query.boolean_query(parts)
         kept = [
             (tantivy.Occur.Must, tantivy.Query.const_score_query(tantivy.Query.term_set_query(self._schema, field, list(values)), 0.0))
-            for field, values in self.listing.asked(filters).items()
+            for field, values in admitted.items()
         ]
         query = tantivy.Query.boolean_query([(tantivy.Occur.Must, scored), *kept]) if kept else scored
         hits = self._searcher.search(query, limit=_CANDIDATES, count=False).hits
@@ -223,28 +245,12 @@ class Index:
         return self._rarities.get(term) or self._unknown
 
     def _found(self, entry: Entry, score: float, lit: Set[str]) -> Found:
-        return Found(entry.code, entry.name, entry.department, entry.region or None, round(score, 3), _marks(entry.name, lit))
+        return Found(entry.code, entry.name, entry.department, entry.region or None, round(score, 3), marks(entry.name, lit))
 
 
 def _sure(best: _Ranked, question: Question) -> bool:
     """Whether the best hit is what was asked for. Fitted on questions with and without an item; docs/decisions/0016 has the figures."""
     return best.covered - _UNMET * min(question.unmet(best.explained), 8) >= _SURE
-
-
-def _marks(name: str, lit: Set[str]) -> tuple[tuple[int, int], ...]:
-    """Stretches of the name, in its own characters, that the question asked for: `lit` are the pairs it did."""
-    plain = _plain(name)
-    stretches: list[tuple[int, int]] = []
-    for at in range(len(plain) - 1):
-        if plain[at] + plain[at + 1] in lit:
-            start = stretches.pop()[0] if stretches and stretches[-1][1] >= at else at
-            stretches.append((start, at + 2))
-    return tuple(stretches)
-
-
-@lru_cache(maxsize=20_000)
-def _plain(name: str) -> tuple[str, ...]:
-    return tuple(simple(one) for one in name)
 
 
 def _identity(item: dict[str, Any]) -> tuple[str, ...]:

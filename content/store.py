@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from content.feed import STATE, Feed
 from kit.clock import now
-from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, UpdateOne, written
+from kit.mongo import ASCENDING, IndexModel, Mongo, UpdateOne, written
 
 INDEXES = {
     "items": [IndexModel([("changed", ASCENDING)]), IndexModel([("ends_at", ASCENDING)])],
@@ -18,17 +19,6 @@ INDEXES = {
     "items_parked": [IndexModel([("at", ASCENDING)])],
     "catalogue": [],
 }
-_STATE = "state"
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueState:
-    """`cursor`: where the feed goes on. `revision` grows with every applied change. `as_of`: when the core last confirmed it all."""
-
-    cursor: str
-    revision: int
-    as_of: datetime | None
-    first_load_done: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +55,13 @@ class Change:
         return {"$lte" if self.by_hand else "$lt": self.seq}
 
 
-class Content:
+class Content(Feed):
     def __init__(self, mongo: Mongo) -> None:
+        super().__init__(mongo["catalogue"], mongo["items_parked"], about=("item", "code"))
         self._mongo = mongo
         self._items = mongo["items"]
         self._versions = mongo["item_versions"]
         self._guides = mongo["guides"]
-        self._parked = mongo["items_parked"]
-        self._catalogue = mongo["catalogue"]
 
     async def item(self, code: str) -> dict[str, Any] | None:
         """The version in force, or None if unknown, ended or taken down."""
@@ -170,27 +159,6 @@ class Content:
     async def mark_end_seen(self, codes: Sequence[str]) -> None:
         await self._items.update_many({"_id": {"$in": list(codes)}, "ends_at": {"$lte": now()}}, {"$set": {"end_seen": True}})
 
-    async def park(self, place: str, code: str, reason: str, record: bytes) -> None:
-        """A record that cannot be read is kept with its reason; the rest go on. As bytes: its keys and numbers may be anything."""
-        row = {"code": code, "reason": reason, "record": record, "at": now()}
-        await self._parked.update_one({"_id": place}, {"$setOnInsert": row}, upsert=True)
-
-    async def state(self) -> CatalogueState:
-        row = await self._catalogue.find_one({"_id": _STATE}) or {}
-        return CatalogueState(row.get("cursor", ""), row.get("revision", 0), row.get("as_of"), row.get("first_load_done", False))
-
-    async def advance(self, before: CatalogueState, cursor: str, revision: int, as_of: datetime | None) -> bool:
-        """Move the cursor from where `before` saw it; False if another worker was faster."""
-        change: dict[str, Any] = {"$set": {"cursor": cursor}, "$inc": {"revision": revision - before.revision}}  # the clock moves it too: `touch`
-        if as_of is not None:
-            change["$set"] |= {"as_of": as_of, "first_load_done": True}
-        try:
-            seen: dict[str, Any] = {"_id": _STATE, "cursor": before.cursor} if before.cursor else {"_id": _STATE, "cursor": {"$in": ["", None]}}
-            result = await self._catalogue.update_one(seen, change, upsert=not before.cursor)
-        except DuplicateKeyError:
-            return False
-        return bool(result.matched_count or result.upserted_id is not None)
-
     async def named(self, codes: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         """Live items with one of these codes, or with one of these as name, short name, everyday name or catalogue name (exactly equal)."""
         fields = ("item.name", "item.short_name", "item.everyday_names", "item.catalogue_name")
@@ -201,8 +169,8 @@ class Content:
         """Something changed without the feed; indexes are rebuilt. `as_of`: the whole catalogue was loaded from elsewhere."""
         change: dict[str, Any] = {"$inc": {"revision": 1}}
         if as_of is not None:
-            change["$set"] = {"as_of": as_of, "first_load_done": True}
-        await self._catalogue.update_one({"_id": _STATE}, change, upsert=True)
+            change["$set"] = {"as_of": as_of}
+        await self._feed.update_one({"_id": STATE}, change, upsert=True)
 
 
 def _not_ended() -> dict[str, Any]:

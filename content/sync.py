@@ -1,25 +1,21 @@
-"""The items feed into our store: page by page, cursor last, so that a crash repeats a page and never skips one.
+"""The items feed into our store.
 
 A record whose time has not come is kept and takes effect by the clock (`take_effect`), without another word from the core.
 """
 
-import logging
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
+from content.feed import follow
 from content.guides import SHAPE, encoded
 from content.store import Change, Content
-from content.unreadable import as_bytes, place_of, why
 from core.client import Core
 from core.items import ItemRecord
 from core.reading import read_item
 from kit.clock import now
 
-log = logging.getLogger(__name__)
 FOREVER = 9000  # a year from which on an end means "no end" (9999-12-31 is how many sources say it)
 
 
@@ -37,24 +33,17 @@ class Synced:
 
 async def sync(store: Content, core: Core, *, pages: int = 1000) -> Synced:
     """Take what changed since the last run. Raises kit.errors.NotReached when the core is away; what was applied stays."""
-    applied = unchanged = parked = waiting = 0
+    applied = unchanged = waiting = 0
     odd = Counter[str]()
-    for _ in range(pages):
-        before = await store.state()
-        started = now()
-        page = await core.items_page(before.cursor)
-        changes = [change for raw in page.records if (change := await _read(store, raw)) is not None]
-        fresh, later = await keep(store, changes, now(), before.revision + 1)
-        applied, waiting, parked = applied + fresh, waiting + later, parked + len(page.records) - len(changes)
-        unchanged += len(changes) - later - fresh
+
+    async def apply(changes: list[Change], revision: int) -> None:
+        nonlocal applied, unchanged, waiting
+        fresh, later = await keep(store, changes, now(), revision)
+        applied, unchanged, waiting = applied + fresh, unchanged + len(changes) - later - fresh, waiting + later
         odd.update(_field(one["field"]) for change in changes for one in change.odd)
-        last = not page.has_more
-        revision = before.revision + (1 if page.records else 0)
-        if not await store.advance(before, page.next_cursor, revision, started if last else None):
-            return Synced(applied, unchanged, parked, False, waiting, odd)  # another worker is at it
-        if last:
-            return Synced(applied, unchanged, parked, True, waiting, odd)
-    return Synced(applied, unchanged, parked, False, waiting, odd)
+
+    parked, finished = await follow(store, core.items_page, _change, apply, pages)
+    return Synced(applied, unchanged, parked, finished, waiting, odd)
 
 
 async def keep(store: Content, changes: list[Change], moment: datetime, revision: int) -> tuple[int, int]:
@@ -85,16 +74,6 @@ async def reshape(store: Content) -> int:
     rows = await store.other_shapes(SHAPE)
     await store.keep_guides([made(row, row["_id"], row["item"]) for row in rows], SHAPE)
     return len(rows)
-
-
-async def _read(store: Content, raw: dict[str, Any]) -> Change | None:
-    """None for a record that cannot be read; it is kept with the reason."""
-    try:
-        return _change(raw)
-    except (ValidationError, ValueError, OverflowError) as exc:
-        await store.park(place_of(raw), str(raw.get("code"))[:100], why(exc), as_bytes(raw))
-        log.warning("item parked", extra={"code": str(raw.get("code"))[:64], "seq": str(raw.get("seq"))[:20]})
-        return None
 
 
 def _change(raw: dict[str, Any]) -> Change:

@@ -8,6 +8,7 @@ from kit.clock import now
 from kit.mongo import ASCENDING, DESCENDING, IndexModel, Mongo, UpdateOne, written
 
 _KEPT = timedelta(days=180)
+MOST_UNFOUND = 100_000  # distinct questions kept; beyond them only those already known are counted
 
 INDEXES = {
     "item_views": [],
@@ -31,9 +32,11 @@ class Tallies:
         await written(self._views, [UpdateOne({"_id": code}, {"$inc": {"times": more}}, upsert=True) for code, more in times.items()])
 
     async def add_unfound(self, times: Mapping[str, int]) -> None:
-        moment = now()
+        if not times:
+            return
+        moment, room = now(), await self._unfound.estimated_document_count() + len(times) <= MOST_UNFOUND
         changes = [
-            UpdateOne({"_id": question}, {"$inc": {"times": more}, "$set": {"last_at": moment}, "$setOnInsert": {"first_at": moment}}, upsert=True)
+            UpdateOne({"_id": question}, {"$inc": {"times": more}, "$set": {"last_at": moment}, "$setOnInsert": {"first_at": moment}}, upsert=room)
             for question, more in times.items()
         ]
         await written(self._unfound, changes)

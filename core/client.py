@@ -11,9 +11,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from core.publications import RawPublicationPage
 from core.signature import Algorithm, sign_call
-from core.types import Applicant, Case, Challenge, RawEventPage, RawItemPage
+from core.types import Applicant, Case, Challenge, RawEventPage, RawPage
 from kit.errors import NotReached, Outside, Refused, Unknown
 from kit.http import Http, Reply, repeated
 from kit.ids import new_nonce
@@ -41,13 +40,13 @@ class Core:
         self._http = http
         self._account = account
 
-    async def items_page(self, cursor: str, limit: int = 200) -> RawItemPage:
+    async def items_page(self, cursor: str, limit: int = 200) -> RawPage:
         """Records after `cursor` ("" from the start). Raises Unknown when the page itself cannot be read."""
-        return _parsed(await self._read("/items", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawItemPage)
+        return _parsed(await self._read("/items", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawPage)
 
-    async def publications_page(self, cursor: str, limit: int = 40) -> RawPublicationPage:
+    async def publications_page(self, cursor: str, limit: int = 40) -> RawPage:
         """Like `items_page`; fewer a page, because a policy may be long."""
-        return _parsed(await self._read("/publications", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawPublicationPage)
+        return _parsed(await self._read("/publications", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawPage)
 
     async def events_page(self, cursor: str, limit: int = 200) -> RawEventPage:
         return _parsed(await self._read("/events", {"cursor": cursor, "limit": str(limit)}), RawEventPage)

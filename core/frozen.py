@@ -1,6 +1,6 @@
-"""What every type of the contract is built from: read-only models and the bounded texts in them."""
+"""What every type of the contract is built from: read-only models, the bounded texts in them, pages of a feed."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,3 +14,11 @@ class Frozen(BaseModel):
     """Read-only; a field the contract does not know yet is dropped, so that a newer core does not break us."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RawPage(Frozen):
+    """A page as received: records are parsed one by one, so that a bad one never hides the good ones."""
+
+    records: tuple[dict[str, Any], ...]
+    next_cursor: str
+    has_more: bool

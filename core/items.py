@@ -265,11 +265,3 @@ class ItemPage(Frozen):
     records: tuple[ItemRecord, ...]
     next_cursor: str
     has_more: bool
-
-
-class RawItemPage(Frozen):
-    """A page as received: records are parsed one by one, so that a bad one never hides the good ones."""
-
-    records: tuple[dict[str, Any], ...]
-    next_cursor: str
-    has_more: bool

@@ -95,11 +95,3 @@ class PublicationPage(Frozen):
     records: tuple[PublicationRecord, ...]
     next_cursor: str
     has_more: bool
-
-
-class RawPublicationPage(Frozen):
-    """A page as received: records are parsed one by one, so that a bad one never hides the good ones."""
-
-    records: tuple[dict[str, Any], ...]
-    next_cursor: str
-    has_more: bool

@@ -12,12 +12,12 @@ from pydantic import AwareDatetime, Field
 from core.frozen import Code as Code
 from core.frozen import Frozen as Frozen
 from core.frozen import Name as Name
+from core.frozen import RawPage as RawPage
 from core.frozen import Text as Text
 from core.items import Item as Item
 from core.items import ItemPage as ItemPage
 from core.items import ItemRecord as ItemRecord
 from core.items import Material as Material
-from core.items import RawItemPage as RawItemPage
 from core.items import Situation as Situation
 
 

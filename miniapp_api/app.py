@@ -13,6 +13,7 @@ from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicE
 
 from kit import errors
 from kit.mongo import PyMongoError
+from kit.repeat import every
 from miniapp_api.actions_app import create_actions_app, serve
 from miniapp_api.gate import Route, mount, take_request_id
 from miniapp_api.openapi import document
@@ -62,8 +63,12 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
 
     async def begin(_: Any) -> None:
         await deps.catalogue.look()  # guides can be served at once; indexes come up behind, and /readyz waits for the first
-        for kept in (deps.catalogue, deps.publications):
-            watch.append(asyncio.create_task(kept.watch()))
+        jobs = (
+            every(1.0, deps.catalogue.refresh, "catalogue not refreshed"),
+            every(1.0, deps.publications.refresh, "publications not refreshed"),
+            every(60.0, deps.catalogue.finder.write_down),
+        )
+        watch.extend(asyncio.create_task(job) for job in jobs)
         if port := deps.settings.actions_port:
             actions.append(await serve(create_actions_app(deps, f"{name}-actions"), deps.settings.actions_host, port))
 

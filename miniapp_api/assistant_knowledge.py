@@ -9,6 +9,7 @@ from bot.knowledge import Candidate, Findings, OwnCase
 from cases.states import TEXTS
 from cases.store import Cases
 from content.catalogue import Catalogue
+from content.certainty import CERTAIN, TOPICAL
 from content.listing import Filters
 from content.search import Answer
 from core.types import CaseState
@@ -24,7 +25,7 @@ class CatalogueKnowledge:
         self._catalogue = catalogue
 
     def find(self, question: str, region: str | None) -> Findings:
-        return findings(lambda filters: self._catalogue.finder.find(question, filters, 0, CANDIDATES), region)
+        return findings(lambda filters: self._catalogue.finder.find(question, filters, 0, CANDIDATES, counted=False), region)
 
     def region_in(self, question: str) -> str | None:
         named = {code for name, code in self._catalogue.finder.region_names().items() if name in question}
@@ -46,7 +47,7 @@ def findings(find: Callable[[Filters], Answer], region: str | None) -> Findings:
     if not answer.hits and region is not None:
         answer = find(Filters())
     found = tuple(Candidate(one.code, one.name, one.department, one.region) for one in answer.hits)
-    return Findings(found, bool(found) and answer.sure, answer.sure)
+    return Findings(found, bool(found) and answer.certainty >= CERTAIN, answer.topical >= TOPICAL)
 
 
 class OwnCases:

@@ -16,6 +16,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 content = typer.Typer(no_args_is_help=True, help="事项目录。")
 app.add_typer(content, name="content")
 
+bot = typer.Typer(no_args_is_help=True, help="智能助手。")
+app.add_typer(bot, name="bot")
+_Api = Annotated[str, typer.Option(help="运行着的 API 的地址")]
+_API = f"http://127.0.0.1:{os.environ.get('ZHANGBAN_PORT') or 8000}"
+_DATA = Path(os.environ.get("ZHANGBAN_DATA") or ".data")
+
 
 @app.command()
 def api() -> None:
@@ -74,6 +80,44 @@ def content_unfound(limit: Annotated[int, typer.Option(min=1, max=10_000, help="
     from miniapp_api import content_unfound as unfound
 
     raise SystemExit(_plain(lambda: unfound.main(limit)))
+
+
+@bot.command("train")
+def bot_train(
+    data: Annotated[Path, typer.Option(help="数据文件夹，模型放在其中的 models")] = _DATA,
+) -> None:
+    """训练智能助手；例句和设置没有变就什么也不做。例：zhangban bot train"""
+    from miniapp_api import bot_train as training
+
+    raise SystemExit(_plain(lambda: training.main(data)))
+
+
+@bot.command("eval")
+def bot_eval(
+    file: Annotated[Path, typer.Argument(help="问题文件，每行一个 JSON 对象：id、text、ask、codes、answerable，对话另有 dialog、turn")],
+    api: _Api = _API,
+    items: Annotated[Path | None, typer.Option(help="用这份事项目录另起一套来问；不给则问运行着的 API")] = None,
+) -> None:
+    """用一份标好的问题考智能助手，按问的内容分列对了多少。例：zhangban bot eval questions.jsonl --items items.jsonl"""
+    from miniapp_api import bot_eval as evaluation
+
+    raise SystemExit(_plain(lambda: evaluation.main(file, api.rstrip("/"), items)))
+
+
+@bot.command("ask")
+def bot_ask(question: Annotated[str, typer.Argument(help="要问的话")], api: _Api = _API) -> None:
+    """问一句。例：zhangban bot ask "居住证怎么办" """
+    from miniapp_api import bot_talk as talk
+
+    raise SystemExit(_plain(lambda: talk.ask(question, api.rstrip("/"))))
+
+
+@bot.command("talk")
+def bot_talk(api: _Api = _API) -> None:
+    """在终端里和运行着的智能助手对话：输入号码就是点按钮，Ctrl-D 结束。例：zhangban bot talk"""
+    from miniapp_api import bot_talk as talk
+
+    raise SystemExit(_plain(lambda: talk.talk(api.rstrip("/"))))
 
 
 def _plain(command: Callable[[], int | None]) -> int:

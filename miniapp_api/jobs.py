@@ -3,14 +3,12 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
 
 from cases import submit
 from content import publications
 from content.sync import reshape, sync, take_effect
-from kit.errors import Outside
-from kit.mongo import PyMongoError
 from kit.outbox import Row, Worker
+from kit.repeat import every
 from miniapp_api.case_moved import look_at_feed
 from miniapp_api.wiring import Deps
 from notify import push
@@ -64,15 +62,3 @@ async def take_publications(deps: Deps) -> None:
     done = await publications.take(deps.publication_store, deps.core)
     if done.applied or done.parked:
         log.info("publications taken", extra={"applied": done.applied, "parked": done.parked, "finished": done.finished})
-
-
-async def every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:
-    """The edge of a repeated job: it may fail, it may not stop."""
-    while True:
-        try:
-            await job()
-        except (Outside, PyMongoError, TimeoutError) as exc:
-            log.warning("job put off", extra={"error": str(exc) if isinstance(exc, Outside) else type(exc).__name__})
-        except Exception:
-            log.exception("job failed")
-        await asyncio.sleep(seconds)

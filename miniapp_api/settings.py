@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 _SANDBOX_MARKS = ("wxsandbox", "9021", "sandbox-")
+ACTIONS_SECRET_LENGTH = 32
 _LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 - a list to refuse, not an address to bind
 
 
@@ -126,7 +128,7 @@ def check(settings: Settings) -> None:
         problems.append("ZHANGBAN_PACKAGES 指向的文件不存在：请检查路径，或删去此设置以使用内置的一件事清单")
     if settings.everyday_words and not Path(settings.everyday_words).exists():
         problems.append("ZHANGBAN_EVERYDAY_WORDS 指向的文件或文件夹不存在：请检查路径，或删去此设置")
-    problems += _keys(settings)
+    problems += _keys(settings) + _assistant(settings)
     if settings.profile == "production":
         problems += _pretend(settings)
     if problems:
@@ -151,6 +153,20 @@ def _keys(settings: Settings) -> list[str]:
                 raise ValueError
         except ValueError:
             problems.append("ZHANGBAN_INDEX_KEY 应为至少 32 字节密钥的 base64")
+    return problems
+
+
+def _assistant(settings: Settings) -> list[str]:
+    """Whoever reaches the actions' listener may ask in anyone's name, so it never opens without a secret."""
+    problems = []
+    if settings.rasa_url and not re.fullmatch(r"https?://[^\s/?#]+/?", settings.rasa_url):
+        problems.append("RASA_URL 应为 http 地址，如 http://127.0.0.1:5005；没有 Rasa 就删去此设置，助手只用检索回答")
+    if settings.rasa_url and not settings.actions_port:
+        problems.append("设了 RASA_URL，就要用 ZHANGBAN_ACTIONS_PORT 给出 Rasa 回调的端口")
+    if (settings.rasa_url or settings.actions_port) and not secret(settings.actions_secret):
+        problems.append("设了 RASA_URL 或 ZHANGBAN_ACTIONS_PORT，就要用 ZHANGBAN_ACTIONS_SECRET 给出与 Rasa 共用的密钥")
+    elif settings.profile == "production" and 0 < len(secret(settings.actions_secret)) < ACTIONS_SECRET_LENGTH:
+        problems.append(f"ZHANGBAN_ACTIONS_SECRET 太短：正式环境至少 {ACTIONS_SECRET_LENGTH} 个字符")
     return problems
 
 

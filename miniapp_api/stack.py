@@ -1,9 +1,8 @@
-"""The whole house on one machine: private stores, the sandbox, API and worker as child processes. For `run`, the demo, crash tests and benches."""
+"""The whole house on one machine: private stores, the sandbox, API, worker and Rasa as child processes. For `run`, the demo, tests and benches."""
 
 import json
 import os
 import secrets
-import subprocess
 import sys
 import time
 import urllib.request
@@ -14,61 +13,31 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from kit.embedded import DidNotStart, Mongod, Redis, child_options, free_port
+from bot.model import TRAIN_SECONDS
+from kit.embedded import DidNotStart, Mongod, Redis, free_port
+from miniapp_api.child import Child
+from miniapp_api.stack_assistant import Assistant
 
 START_SECONDS = 60.0
+ASSISTANT_SECONDS = TRAIN_SECONDS + 120.0
 ITEMS_PER_SECOND = 150  # what even a busy machine loads
 
 
 @dataclass(slots=True)
-class Child:
-    """One of our processes: restarted with the same command when it dies."""
-
-    name: str
-    command: list[str]
-    env: dict[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log, **child_options())  # noqa: S603 - our own command
-
-    @property
-    def alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        if self.process is None:
-            raise RuntimeError(f"{self.name} was not started")
-        return self.process.pid
-
-    def stop(self, seconds: float = 20) -> None:
-        if self.process is None or not self.alive:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self) -> None:
-        """SIGKILL, as a power cut would."""
-        if self.process is not None and self.alive:
-            self.process.kill()
-            self.process.wait(10)
-
-
-@dataclass(slots=True)
 class Stack:
-    """`start()` returns when the API is ready and the items are synced. Ports of 0 mean any free one; `data` is kept between runs."""
+    """`start()` returns when the API is ready and the items are synced. Ports of 0 mean any free one; `data` is kept between runs.
+
+    With `assistant`, Rasa comes up behind the API, moved on by `tend()`; its models are kept in `models` (default: `data`).
+    """
 
     data: Path
     api_port: int = 0
     sandbox_port: int = 0
     items: Path | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    assistant: bool = False
+    models: Path | None = None
+    rasa: Assistant | None = None
     mongod: Mongod | None = None
     redis: Redis | None = None
     children: dict[str, Child] = field(default_factory=dict)
@@ -93,11 +62,16 @@ class Stack:
             say("启动沙箱（微信、支付宝、核心平台）…")
             self._sandbox()
             self.env = self._environment(mongo_url, redis_url)
+            if self.assistant:
+                self.rasa = Assistant(self.models or self.data, self.data / "logs", self.env, self.children)
+                self.env.update(self.rasa.settings())
             say("启动 API 与后台…")
             for name in ("api", "worker"):
                 self._launch(name, [sys.executable, "-m", "miniapp_api.cli", name], self.env)
             say("载入事项目录…")
             self.wait_ready()
+            if self.rasa is not None:
+                self.rasa.begin(say)
         except BaseException:
             self.stop()
             raise
@@ -105,11 +79,36 @@ class Stack:
     def wait_ready(self) -> None:
         self._wait(f"{self.api}/readyz", "api", self._patience())
 
+    @property
+    def assistant_state(self) -> str:
+        """starting | ready | off"""
+        return self.rasa.state if self.rasa is not None else "off"
+
+    def tend(self, say: Any = lambda _: None) -> None:
+        """Moves Rasa's start on, in steps that return at once: call it again and again."""
+        if self.rasa is not None:
+            self.rasa.tend(say)
+
+    def wait_assistant(self, seconds: float = ASSISTANT_SECONDS, say: Any = lambda _: None) -> None:
+        """Until Rasa answers, trained before if need be. Raises DidNotStart."""
+        until = time.monotonic() + seconds
+        while self.assistant_state == "starting" and time.monotonic() < until:
+            self.tend(say)
+            if "rasa" in self.children and not self.children["rasa"].alive:
+                break
+            time.sleep(0.05)
+        if self.assistant_state != "ready":
+            raise DidNotStart(self.rasa.why if self.rasa is not None and self.rasa.why else f"智能助手没有启动，请看日志 {self.data / 'logs'}")
+
     def stop(self) -> None:
-        """API and worker drain first, then the sandbox, the stores last."""
-        for name in ("api", "worker", "sandbox"):
+        """API and worker drain first, then Rasa and the sandbox, the stores last."""
+        for name in ("api", "worker"):
             if name in self.children:
                 self.children[name].stop()
+        if self.rasa is not None:
+            self.rasa.stop()
+        if "sandbox" in self.children:
+            self.children["sandbox"].stop()
         for store in (self.redis, self.mongod):
             if store is not None:
                 store.stop()
@@ -165,6 +164,7 @@ class Stack:
             "ZHANGBAN_ALIPAY_APP_ID": alipay["app_id"],
             "ZHANGBAN_ALIPAY_APP_PRIVATE_KEY": alipay["app_private_key"],
             "ZHANGBAN_ALIPAY_PUBLIC_KEY": alipay["alipay_public_key"],
+            "ZHANGBAN_ACTIONS_SECRET": os.environ.get("ZHANGBAN_ACTIONS_SECRET") or keys["actions"],
             **self.extra,
         }
 
@@ -190,9 +190,13 @@ class Stack:
 
 
 def _dev_keys(path: Path) -> dict[str, str]:
-    """Random keys of this data folder, made once; readable by their owner only."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({"field": b64encode(secrets.token_bytes(32)).decode(), "index": b64encode(secrets.token_bytes(32)).decode()}))
-    keys: dict[str, str] = json.loads(path.read_text())
+    """Random keys of this data folder, each made once; readable by their owner only."""
+    keys: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = [name for name in ("field", "index", "actions") if name not in keys]
+    if missing:
+        keys.update({name: b64encode(secrets.token_bytes(32)).decode() for name in missing})
+        fresh = path.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(keys))
+        fresh.replace(path)
     return keys

@@ -10,11 +10,11 @@ import aiohttp
 import orjson
 from sanic import HTTPResponse, Request
 
-from sandbox.answers import json, refused
 from sandbox.book import Book
 from sandbox.clock import WorldClock
 from sandbox.core_gate import signature
 from sandbox.faults import Faults
+from sandbox.feed import next_seq, page
 
 LADDER = (0, 5, 15, 30, 120, 300, 600, 1800, 3600)  # seconds of the world's clock before each attempt
 TIMEOUT = 5
@@ -32,8 +32,7 @@ class Events:
 
     def add(self, event: dict[str, Any]) -> dict[str, Any]:
         """Inside the caller's transaction; the event with its id and seq."""
-        seq = (self._book.get("counter", "events") or {"n": 0})["n"] + 1
-        self._book.put("counter", "events", {"n": seq})
+        seq = next_seq(self._book, "events")
         whole = {"event_id": secrets.token_hex(16), "seq": seq, **event}
         self._book.put("event", f"{seq:012d}", whole)
         self._book.put("undelivered", f"{seq:012d}", {})
@@ -41,13 +40,7 @@ class Events:
 
     async def page(self, request: Request) -> HTTPResponse:
         """GET /core/v1/events?cursor=&limit="""
-        cursor, limit = request.args.get("cursor") or "", request.args.get("limit") or "200"
-        if (cursor and not cursor.isdecimal()) or not limit.isdecimal() or not 1 <= int(limit) <= 500:
-            return refused(422, "bad_cursor", "cursor 应为上一页给出的值，limit 应为 1 到 500")
-        rows = self._book.every("event", cursor.zfill(12) if cursor else "", int(limit) + 1)
-        page = rows[: int(limit)]
-        after = str(int(page[-1][0])) if page else cursor
-        return json({"events": [body for _, body in page], "next_cursor": after, "has_more": len(rows) > len(page)})
+        return page(self._book, "event", request, name="events")
 
     def send(self, event: dict[str, Any]) -> None:
         """Deliveries of different events run at the same time: no order is promised."""

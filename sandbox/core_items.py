@@ -10,6 +10,7 @@ from sanic import HTTPResponse, Request
 
 from sandbox.answers import body_of, json, refused
 from sandbox.book import Book, now, stamp
+from sandbox.feed import next_seq, page
 from sandbox.lines import FORMATS, converted
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -53,13 +54,7 @@ class Items:
 
     async def page(self, request: Request) -> HTTPResponse:
         """GET /core/v1/items?cursor=&limit="""
-        cursor, limit = request.args.get("cursor") or "", request.args.get("limit") or "200"
-        if (cursor and not cursor.isdecimal()) or not limit.isdecimal() or not 1 <= int(limit) <= 500:
-            return refused(422, "bad_cursor", "cursor 应为上一页给出的值，limit 应为 1 到 500")
-        rows = self._book.every("feed", cursor.zfill(12) if cursor else "", int(limit) + 1)
-        page = rows[: int(limit)]
-        after = str(int(page[-1][0])) if page else cursor
-        return json({"records": [body for _, body in page], "next_cursor": after, "has_more": len(rows) > len(page)})
+        return page(self._book, "feed", request)
 
     async def change(self, request: Request) -> HTTPResponse:
         """World control: POST /world/core/items {item, effective_from?, effective_to?, replaced_by?}: a new version of one item, or a new item."""
@@ -93,7 +88,7 @@ class Items:
     async def raw(self, request: Request) -> HTTPResponse:
         """World control: POST /world/core/items/raw {record}: puts a record into the feed unchecked, to see what a bad one does."""
         record = body_of(request)
-        seq = self._next_seq()
+        seq = next_seq(self._book, "items")
         self._book.put(
             "feed", f"{seq:012d}", {"op": "upsert", "batch": "raw", "version": 1, "code": f"RAW{seq}", "item": record, **record, "seq": seq}
         )
@@ -135,7 +130,7 @@ class Items:
             for place in earlier:
                 self._book.take("feed", place)
             earlier = []
-        seq = self._next_seq()
+        seq = next_seq(self._book, "items")
         record = {
             "seq": seq,
             "op": "upsert" if item else "remove",
@@ -149,11 +144,6 @@ class Items:
         self._book.put("feed", f"{seq:012d}", record)
         at = {"place": f"{seq:012d}", "version": version, "digest": digest, "live": item is not None, "earlier": earlier}
         self._book.put("item_at", code, at)
-
-    def _next_seq(self) -> int:
-        last = (self._book.get("counter", "items") or {"n": 0})["n"] + 1
-        self._book.put("counter", "items", {"n": last})
-        return int(last)
 
 
 def _is_to_come(record: dict[str, Any]) -> bool:

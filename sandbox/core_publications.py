@@ -9,6 +9,7 @@ from sanic import HTTPResponse, Request
 
 from sandbox.answers import body_of, json, refused
 from sandbox.book import Book
+from sandbox.feed import next_seq, page
 
 OWN = Path(__file__).parent / "publications.jsonl"
 KINDS = ("notice", "policy", "intermediary", "exposure")
@@ -32,13 +33,7 @@ class Publications:
 
     async def page(self, request: Request) -> HTTPResponse:
         """GET /core/v1/publications?cursor=&limit="""
-        cursor, limit = request.args.get("cursor") or "", request.args.get("limit") or "40"
-        if (cursor and not cursor.isdecimal()) or not limit.isdecimal() or not 1 <= int(limit) <= 500:
-            return refused(422, "bad_cursor", "cursor 应为上一页给出的值，limit 应为 1 到 500")
-        rows = self._book.every("publication", cursor.zfill(12) if cursor else "", int(limit) + 1)
-        page = rows[: int(limit)]
-        after = str(int(page[-1][0])) if page else cursor
-        return json({"records": [body for _, body in page], "next_cursor": after, "has_more": len(rows) > len(page)})
+        return page(self._book, "publication", request, usual=40)
 
     async def change(self, request: Request) -> HTTPResponse:
         """World control: POST /world/core/publications {publication}: a new one, or a new version of one."""
@@ -78,8 +73,7 @@ class Publications:
         """The newest record of an id replaces the one before, at the end of the feed."""
         if (before := self._book.get("publication_at", publication)) is not None:
             self._book.take("publication", before["place"])
-        seq = (self._book.get("counter", "publications") or {"n": 0})["n"] + 1
-        self._book.put("counter", "publications", {"n": seq})
+        seq = next_seq(self._book, "publications")
         record = {"seq": seq, "op": "upsert" if content else "remove", "id": publication, "version": version, "publication": content}
         self._book.put("publication", f"{seq:012d}", record)
         self._book.put("publication_at", publication, {"place": f"{seq:012d}", "version": version, "live": content is not None})

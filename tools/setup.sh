@@ -1,7 +1,10 @@
 #!/bin/sh
 # Makes .venv (and .embedded, the private stores of development) on a fresh machine; a second run does nothing, quickly.
-#   tools/setup.sh [GROUP…]     groups of pyproject.toml on top of what the service needs: dev, bench
-# Python is $PYTHON or the first 3.11–3.13 that runs; pip's and uv's own settings decide where packages come from.
+#   tools/setup.sh [bot] [GROUP…]     groups of pyproject.toml on top of what the service needs: dev, bench
+# `bot` adds the assistant's own environment, bot/rasa/.venv: Rasa runs on Python 3.10 only. Where that cannot be had the rest is set up all the
+# same and the assistant answers from the search alone; with ASSISTANT_NEEDED=1 it is an error.
+# Python is $PYTHON or the first 3.11–3.13 that runs, for the assistant $PYTHON310 or the first 3.10; pip's and uv's own settings decide where
+# packages come from.
 # Everything it says goes to stderr: stdout belongs to the command that follows.
 set -eu
 unset CDPATH
@@ -78,6 +81,48 @@ sync() { # into .venv, exactly the lock with these groups
     printf '%s %s\n' "$lock" "$wanted" >"$stamp"
 }
 
+has_bot() { [ -x bot/rasa/.venv/bin/python ] && [ "$(cat "$bot_stamp" 2>/dev/null)" = "$bot_lock" ]; }
+
+is_310() { # running it is the only test, as above; uv itself gives up at the first shim that does not run
+    "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' >/dev/null 2>&1
+}
+
+find_310() { # sets python310, or says why not
+    if [ -n "${PYTHON310:-}" ]; then
+        python310=$PYTHON310
+        is_310 "$python310" || no_bot "PYTHON310=$PYTHON310 不是可用的 Python 3.10" "PYTHON310=$PYTHON310 is no Python 3.10 that runs"
+        return
+    fi
+    # A base interpreter, not the one in .venv: uv makes that anew.
+    for python310 in python3.10 "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.10.*/bin/python3.10 python3; do
+        is_310 "$python310" && return
+    done
+    export UV_PYTHON_INSTALL_DIR="$PWD/.python"
+    python310=$("$uv" python find --managed-python 3.10 2>/dev/null) && is_310 "$python310" && return
+    say "这台机器没有 Python 3.10，正在下载（约 30 MB）…"
+    UV_PYTHON_DOWNLOADS=manual "$uv" python install --no-bin 3.10 && python310=$("$uv" python find --managed-python 3.10) && is_310 "$python310" && return
+    no_bot "找不到 Python 3.10，也没有下载成功（原因见上）：请安装，或用 PYTHON310=路径 指定" \
+        "no Python 3.10 found, and none could be downloaded (reason above): install one or name it with PYTHON310=path"
+}
+
+no_bot() { # why in Chinese, in English
+    say "没有准备智能助手：$1。其余照常，助手只用检索回答。 / No assistant: $2. All else works, and the assistant answers from the search alone."
+    [ -z "${ASSISTANT_NEEDED:-}" ] || exit 1
+    return 1
+}
+
+install_bot() {
+    has_bot && return
+    find_310 || return 0
+    say "正在准备智能助手的环境（$("$python310" -V)，下载约 0.6 GB，占用 2.7 GB，只做一次，要几分钟）…"
+    # From inside its folder: seen from here, uv would take the interpreter that this one's .python-version or PATH names.
+    if UV_PROJECT_ENVIRONMENT=.venv "$uv" sync --directory bot/rasa --frozen --compile-bytecode --python "$python310"; then
+        printf '%s\n' "$bot_lock" >"$bot_stamp"
+    else
+        no_bot "依赖没有装上（原因见上）" "its packages were not installed (reason above)" || true
+    fi
+}
+
 install_parts() {
     case "$(uname -sm)" in
     "Linux x86_64") ;;
@@ -96,7 +141,16 @@ install_parts() {
 }
 
 lock=$(sum uv.lock pyproject.toml)
-if is_done "$@" && has_parts; then exit 0; fi
+bot_stamp=bot/rasa/.venv/.zhangban-setup
+bot_lock=$(sum bot/rasa/uv.lock bot/rasa/pyproject.toml)
+
+bot='' groups=''
+for part in "$@"; do
+    if [ "$part" = bot ]; then bot=1; else groups="$groups $part"; fi
+done
+# shellcheck disable=SC2086 # one word per group is meant
+set -- $groups
+if is_done "$@" && has_parts && { [ -z "$bot" ] || has_bot; }; then exit 0; fi
 
 wanted="$*"
 if [ -f "$stamp" ]; then # what an earlier command needed stays, so that run and test do not undo each other
@@ -111,4 +165,5 @@ if [ "$python" = .venv/bin/python ]; then python=$("$python" -c 'import sys; pri
 find_uv
 is_done "$@" || sync
 install_parts
+[ -z "$bot" ] || install_bot
 say "准备完毕。"

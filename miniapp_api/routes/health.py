@@ -21,7 +21,7 @@ async def ready(call: Call) -> Raw:
     except PyMongoError as exc:
         raise Unavailable("not_ready", "数据库没有回应", retry_after=2) from exc
     catalogue = call.deps.catalogue
-    if not catalogue.state.first_load_done or catalogue.as_of is None or catalogue.finder.revision is None:
+    if not catalogue.state.first_load_done or catalogue.finder.revision is None:
         raise Unavailable("not_ready", "事项目录正在载入", retry_after=2)
     if call.request.args.get("assistant"):
         if not await call.deps.assistant.rasa.is_ready():

@@ -32,7 +32,7 @@ def make_settings(**changes: Any) -> Settings:
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("ZHANGBAN_") or name in ("MONGO_URL", "REDIS_URL")]:
+    for name in [name for name in os.environ if name.startswith("ZHANGBAN_") or name in ("MONGO_URL", "REDIS_URL", "RASA_URL")]:
         monkeypatch.delenv(name)
 
 
@@ -88,6 +88,36 @@ def test_keys_of_the_wrong_form_are_named_and_never_shown(change: dict[str, str]
         check(make_settings(**change))
     assert len(caught.value.problems) == 1 and named in caught.value.problems[0]
     assert all(value not in str(caught.value) for value in change.values())
+
+
+RASA = {"rasa_url": "http://rasa:5005", "actions_port": 5055, "actions_secret": "s" * 32}
+
+
+def test_production_with_rasa_passes_when_it_is_whole() -> None:
+    check(make_settings(**RASA))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"rasa_url": "rasa:5005"}, "RASA_URL"),
+        ({"rasa_url": "http://"}, "RASA_URL"),
+        ({"actions_port": 0}, "ZHANGBAN_ACTIONS_PORT"),
+        ({"actions_secret": ""}, "ZHANGBAN_ACTIONS_SECRET"),
+        ({"actions_secret": "s" * 31}, "ZHANGBAN_ACTIONS_SECRET"),
+        ({"rasa_url": "", "actions_secret": ""}, "ZHANGBAN_ACTIONS_SECRET"),
+    ],
+)
+def test_half_an_assistant_is_refused(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        check(make_settings(**{**RASA, **change}))
+    assert len(caught.value.problems) == 1 and named in caught.value.problems[0]
+
+
+def test_development_may_use_a_short_secret_but_not_none() -> None:
+    check(make_settings(**{**RASA, "actions_secret": "short"}, profile="dev"))
+    with pytest.raises(BadSettings, match="ZHANGBAN_ACTIONS_SECRET"):
+        check(make_settings(**{**RASA, "actions_secret": ""}, profile="dev"))
 
 
 def test_values_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

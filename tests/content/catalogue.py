@@ -1,4 +1,4 @@
-"""Making items, records and a pretend core for the content tests."""
+"""Making records and a pretend core for the content tests."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,14 +7,9 @@ from content.catalogue import Catalogue
 from content.finder import Finder
 from content.store import Content
 from content.tallies import Tallies
-from core.items import Item, ItemRecord, RawItemPage
+from core.types import ItemRecord, RawPage
 from kit.errors import NotReached
 from kit.mongo import Mongo
-
-
-def make_item(code: str = "I1", version: int = 1, **fields: Any) -> dict[str, Any]:
-    base = {"code": code, "version": version, "name": f"事项{code}", "department": {"name": "测试局"}}
-    return Item.model_validate({**base, **fields}).model_dump(mode="json")
 
 
 def record(seq: int, item: dict[str, Any] | None, code: str = "", version: int = 1, op: str = "upsert", **more: Any) -> ItemRecord:
@@ -48,14 +43,14 @@ class Feed:
         self.fail_at: str | None = None
         self.spoilt: dict[int, dict[str, Any]] = {}
 
-    async def items_page(self, cursor: str, limit: int = 200) -> RawItemPage:
+    async def items_page(self, cursor: str, limit: int = 200) -> RawPage:
         if cursor == self.fail_at:
             raise NotReached("core", "down")
         after = int(cursor or 0)
         rest = [one for one in self.records if one.seq > after]
         page = rest[:2]
         last = page[-1].seq if page else after
-        return RawItemPage(
+        return RawPage(
             records=tuple(one.model_dump(mode="json") | self.spoilt.get(one.seq, {}) for one in page),
             next_cursor=str(last) if last else "",
             has_more=len(rest) > 2,
@@ -64,4 +59,4 @@ class Feed:
 
 def make_catalogue(store: Content, **more: Any) -> Catalogue:
     """As a process has it, over this store."""
-    return Catalogue(store, Finder(store, Tallies(store._mongo)), **more)
+    return Catalogue(store, Finder(store, Tallies(store._mongo), longest_rest=0), **more)

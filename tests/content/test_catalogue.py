@@ -1,5 +1,7 @@
 """Items come from the feed, in any order and any state of repair; guides say what is recorded and nothing else."""
 
+from contextlib import suppress
+
 import orjson
 import pytest
 
@@ -7,9 +9,11 @@ from content.guides import SHAPE, guide
 from content.listing import Filters
 from content.store import Change, Content
 from content.sync import reshape, sync
+from content.tallies import Tallies
 from kit.errors import Invalid, NotFound, NotReached, Unavailable
 from kit.mongo import Mongo
-from tests.content.catalogue import Feed, make_catalogue, make_item, record
+from tests.content.catalogue import Feed, make_catalogue, record
+from tests.content.items import make_item
 
 
 async def test_a_sync_cut_off_half_way_goes_on_where_it_stopped_and_repeats_nothing(store: Content) -> None:
@@ -98,6 +102,16 @@ async def test_a_guide_is_dated_and_a_copy_is_never_older_than_a_second(store: C
     assert orjson.loads(await catalogue.guide("I1"))["version"] == 2
     with pytest.raises(NotFound):
         await catalogue.guide("NONE")
+
+
+async def test_only_guides_there_are_count_as_read(store: Content) -> None:
+    await sync(store, Feed(record(1, make_item("I1"))))  # type: ignore[arg-type]  # the pretend core
+    catalogue = make_catalogue(store)
+    for code in ("I1", "I1", "MADE-UP"):
+        with suppress(NotFound):
+            await catalogue.guide(code)
+    await catalogue.finder.write_down()
+    assert await Tallies(store._mongo).views() == {"I1": 2}
 
 
 def test_what_is_not_recorded_is_said_to_be_not_recorded() -> None:

@@ -10,15 +10,17 @@ from typing import Any
 import orjson
 import pytest
 
+from content.feed import FeedState
 from content.listing import Filters
 from content.standing import standing, to_apply, version_of
-from content.store import CatalogueState, Change, Content
+from content.store import Change, Content
 from content.sync import keep, made, sync, take_effect
 from content.versions import changes, versions_of
 from core.client import Core
 from kit.errors import Conflict, NotFound
 from kit.mongo import Mongo
-from tests.content.catalogue import Feed, days_from_now, days_pass, make_catalogue, make_item, record, removed
+from tests.content.catalogue import Feed, days_from_now, days_pass, make_catalogue, record, removed
+from tests.content.items import make_item
 
 
 async def feed_in(store: Content, *records: Any) -> Any:
@@ -224,7 +226,7 @@ class Failing(Content):
         done: int = await self._die("apply", super().apply(changes, revision))
         return done
 
-    async def advance(self, before: CatalogueState, cursor: str, revision: int, as_of: datetime | None) -> bool:
+    async def advance(self, before: FeedState, cursor: str, revision: int, as_of: datetime | None) -> bool:
         done: bool = await self._die("advance", super().advance(before, cursor, revision, as_of))
         return done
 

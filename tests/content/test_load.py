@@ -10,7 +10,8 @@ from content.store import Content
 from content.sync import sync
 from content.versions import versions_of
 from kit.mongo import Mongo
-from tests.content.catalogue import Feed, make_item, record, removed
+from tests.content.catalogue import Feed, record, removed
+from tests.content.items import make_item
 from tests.content.test_effect import Cut, Failing
 
 

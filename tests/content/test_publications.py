@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from content import publications_store as store_module
+from content.feed import FeedState
 from content.publications import Publications, take
 from content.publications_search import BadCursor, PublicationIndex, Wanted
-from content.publications_store import Change, FeedState, PublicationStore
-from core.publications import Publication, RawPublicationPage
+from content.publications_store import Change, PublicationStore
+from core.publications import Publication
+from core.types import RawPage
 from kit.clock import now
 from kit.errors import NotFound, NotReached, Unavailable
 from kit.mongo import Mongo
@@ -36,13 +38,13 @@ class Feed:
         self.records = list(records)
         self.fail_at: str | None = None
 
-    async def publications_page(self, cursor: str, limit: int = 40) -> RawPublicationPage:
+    async def publications_page(self, cursor: str, limit: int = 40) -> RawPage:
         if cursor == self.fail_at:
             raise NotReached("core", "down")
         rest = [(place, one) for place, one in enumerate(self.records, 1) if place > int(cursor or 0)]
         page = rest[:2]
         after = str(page[-1][0]) if page else cursor
-        return RawPublicationPage(records=tuple(one for _, one in page), next_cursor=after, has_more=len(rest) > 2)
+        return RawPage(records=tuple(one for _, one in page), next_cursor=after, has_more=len(rest) > 2)
 
 
 @pytest.fixture

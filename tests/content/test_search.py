@@ -24,7 +24,8 @@ from core.types import Item
 from kit.errors import Unavailable
 from kit.mongo import Mongo
 from sandbox.core_items import read
-from tests.content.catalogue import Feed, make_item, record
+from tests.content.catalogue import Feed, record
+from tests.content.items import make_item
 
 CITY, DISTRICT, OTHER = ({"code": code, "name": name} for code, name in (("990100", "市"), ("990102", "东区"), ("990103", "西区")))
 ID_CARD = make_item("A", name="居民身份证补领", everyday_names=["身份证丢了"], themes=["证件办理"], region=CITY, audience=["自然人"])
@@ -176,7 +177,7 @@ async def kept(mongo: Mongo, store: Content) -> Tallies:
 
 async def test_a_new_index_swaps_in_while_questions_are_answered(store: Content, kept: Tallies) -> None:
     """Every answer comes from one whole catalogue, the old or the new, and none fails."""
-    finder = Finder(store, kept)
+    finder = Finder(store, kept, longest_rest=0)
     with pytest.raises(Unavailable):
         finder.find("x", Filters(), 0, 1)
     seen: list[set[str]] = []
@@ -201,7 +202,7 @@ async def test_a_new_index_swaps_in_while_questions_are_answered(store: Content,
 
 
 async def test_a_rebuild_waits_its_turn_so_that_serving_keeps_the_processor(store: Content, kept: Tallies) -> None:
-    finder = Finder(store, kept)
+    finder = Finder(store, kept, longest_rest=0)
     await finder.refresh(1)
     finder._not_before = time.monotonic() + 60
     await finder.refresh(2)
@@ -225,6 +226,23 @@ async def test_an_edited_file_of_everyday_names_counts_at_once_and_a_broken_one_
         assert codes(finder.find("毛孩子上户", Filters(), 0, 1)) == ["B"]
 
 
+async def test_exchanged_everyday_names_rank_as_if_they_had_been_there_from_the_start(store: Content, kept: Tallies, tmp_path: Path) -> None:
+    items = [record(n, make_item(f"I{n}", name=name)) for n, name in enumerate(("盲人按摩腾挪登记", "盲人按摩登记"), 1)]
+    await sync(store, Feed(*items))  # type: ignore[arg-type]  # the pretend core
+    file = tmp_path / "own.txt"
+
+    async def hits(finder: Finder, moment: int, text: str) -> Any:
+        file.write_text(text, encoding="utf-8")
+        os.utime(file, (moment, moment))
+        await finder.refresh(1)
+        return finder.find("盲人按摩搬家", Filters(), 0, 2).hits
+
+    finder, thing, act = Finder(store, kept, [file]), "腾挪 < 搬家", "* 腾挪 < 搬家\n默认: 登记"
+    before = await hits(finder, 1, thing)
+    assert before != await hits(finder, 2, act) == await hits(Finder(store, kept, [file]), 2, act)
+    assert await hits(finder, 3, thing) == before
+
+
 async def test_views_and_unanswered_questions_are_counted_and_written_down(store: Content, kept: Tallies) -> None:
     finder = Finder(store, kept)
     await finder.refresh(1)
@@ -236,3 +254,12 @@ async def test_views_and_unanswered_questions_are_counted_and_written_down(store
         await finder.write_down()
     assert await kept.views() == {"A": 3}
     assert [(row["_id"], row["times"]) for row in await kept.unfound(5)] == [("火星移民", 2)]
+
+
+async def test_above_a_bound_only_questions_already_known_are_counted(mongo: Mongo, kept: Tallies) -> None:
+    rows = [{"_id": f"第{n}问", "times": 1} for n in range(1, tallies.MOST_UNFOUND)]
+    await mongo["unfound_questions"].insert_many(rows)
+    await kept.add_unfound({"最后一问": 2})
+    await kept.add_unfound({"最后一问": 2, "多出一问": 9})
+    assert [(row["_id"], row["times"]) for row in await kept.unfound(1)] == [("最后一问", 4)]
+    assert await mongo["unfound_questions"].count_documents({}) == tallies.MOST_UNFOUND

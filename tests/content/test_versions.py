@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from content.versions import Difference, diff
 from core.items import Item
-from tests.content.catalogue import make_item
+from tests.content.items import make_item
 
 NAMES = st.sampled_from(["申请表", "照片", "身份证", "委托书"])
 MATERIALS = st.none() | st.lists(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.python_files import python_files
+
 ROOT = Path(__file__).parents[2]
 
 # fnmatch patterns; * also crosses folders.
@@ -23,7 +25,7 @@ ALLOWED = {
 
 def strays(root: Path) -> list[str]:
     found = []
-    for path in sorted(root.glob("[!.]*/**/*.py")):
+    for path in python_files(root):
         name = path.relative_to(root).as_posix()
         if name.startswith("bot/rasa/"):
             continue

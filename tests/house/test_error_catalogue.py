@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.house.python_files import python_files
+
 ROOT = Path(__file__).parents[2]
 OURS = ("kit", "core", "residents", "content", "cases", "notify", "miniapp_api")
 _ROW = re.compile(r"^\| `(\w+)` \| ([\dx/]+) \| .+ \| .+ \| .+ \| (yes|no) \|$", re.MULTILINE)
@@ -15,9 +17,10 @@ HANDED_ON = {("miniapp_api/routes/core_callbacks.py", "Unauthorized"): "Forged"}
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
-    for folder in OURS:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
+    for path in python_files(ROOT):
+        name = path.relative_to(ROOT).as_posix()
+        if name.split("/")[0] in OURS and not name.startswith("bot/rasa/"):
+            yield name, ast.parse(path.read_text(encoding="utf-8"))
 
 
 def refusals() -> dict[str, str]:

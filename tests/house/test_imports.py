@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.python_files import python_files
+
 ROOT = Path(__file__).parents[2]
 FEATURES = ("residents", "content", "cases", "payments", "delivery", "notify", "bot")
 FLOORS = {"kit": 0, "core": 1, **dict.fromkeys(FEATURES, 2), "miniapp_api": 3}
@@ -28,7 +30,7 @@ def imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def wrong_arrows(root: Path) -> list[str]:
     found = []
-    for path in sorted(root.glob("[!.]*/**/*.py")):
+    for path in python_files(root):
         name = path.relative_to(root).as_posix()
         here = house_of(name)
         if here in EXEMPT:

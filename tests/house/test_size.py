@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from tests.house.python_files import python_files
+
 ROOT = Path(__file__).parents[2]
 LINES, TEST_LINES = 300, 500
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "service", "services", "manager", "base"}
 
 
 def sources(root: Path) -> list[tuple[str, Path]]:
-    return [(path.relative_to(root).as_posix(), path) for path in sorted(root.glob("[!.]*/**/*.py"))]
+    return [(path.relative_to(root).as_posix(), path) for path in python_files(root)]
 
 
 def too_long(root: Path) -> list[str]:

@@ -12,7 +12,8 @@ from bench.bot import talk
 from bench.bot.questions import Conversation
 from bench.bot.talk import Answered
 from kit.embedded import free_port
-from miniapp_api.stack import Child, Stack
+from miniapp_api.child import Child
+from miniapp_api.stack import Stack
 
 START_SECONDS = 300.0
 WITHOUT = {"RASA_URL": "", "ZHANGBAN_ACTIONS_PORT": "0"}

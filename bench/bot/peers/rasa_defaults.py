@@ -17,7 +17,8 @@ from bench.bot.questions import PARTS, Conversation
 from bench.bot.talk import Answered
 from bench.figures import progress, report
 from kit.embedded import child_options, free_port
-from miniapp_api.stack import Child, Stack
+from miniapp_api.child import Child
+from miniapp_api.stack import Stack
 from sandbox.core_items import read
 
 ROOT = Path(__file__).parents[3]
