@@ -28,7 +28,7 @@ bench-search: ## 检索的质量与速度，与四种引擎比较（ITEMS=事项
 	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.search $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')
 
 bench-bot: ## 助手答得对不对、有没有依据、多快，与对照比较（ITEMS=事项文件 QUESTIONS=问题文件,问题文件 ONLY=quality|grounding|latency|peers）
-	@tools/setup.sh bot dev bench && exec .venv/bin/python -m bench.bot $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)') $(if $(DUMP),--dump '$(DUMP)') $(if $(TABLE),--table '$(TABLE)')
+	@tools/setup.sh dev bench bot && exec .venv/bin/python -m bench.bot $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)') $(if $(DUMP),--dump '$(DUMP)') $(if $(TABLE),--table '$(TABLE)')
 
 check: ## 格式、静态检查、类型、内务规则
 	@tools/setup.sh dev bench

@@ -42,7 +42,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="zhangban-bench-"))
     stack = together.stack(folder / "data", given.items and given.items.resolve())
     try:
-        together.start(stack)
+        together.start(stack, len({item["code"] for item in items}))
         _measure(stack, sets, parts, folder, given.dump, given.table)
     except DidNotStart as exc:
         progress(str(exc))

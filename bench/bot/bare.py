@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from kit.embedded import child_options, free_port
+from kit.embedded import free_port
 from miniapp_api.child import Child
 from miniapp_api.stack import Stack
 
@@ -28,15 +27,13 @@ def running(stack: Stack, folder: Path) -> Iterator[tuple[str, float]]:
     actions_port, port = free_port(), free_port()
     actions = Child("bare-actions", [sys.executable, "-m", "bench.bot.bare", str(actions_port)], dict(stack.env), folder / "bare-actions.log")
     env = {**ours.env, "ACTIONS_URL": f"http://127.0.0.1:{actions_port}/"}
-    rasa = Child("bare-rasa", at_port(ours.command, port), env, folder / "bare-rasa.log")
+    rasa = Child("bare-rasa", at_port(ours.command, port), env, folder / "bare-rasa.log", ours.folder)
     base = f"http://127.0.0.1:{port}"
     try:
         actions.start()
         _wait(actions, "127.0.0.1", actions_port)
         started = time.monotonic()
-        # Rasa reads its own folder's components, as ours does
-        with rasa.log.open("ab") as log:
-            rasa.process = subprocess.Popen(rasa.command, env=env, cwd=working_folder(ours), stdout=log, stderr=log, **child_options())  # noqa: S603
+        rasa.start()
         _wait(rasa, "127.0.0.1", port)
         yield base, time.monotonic() - started
     finally:
@@ -48,12 +45,6 @@ def at_port(command: list[str], port: int) -> list[str]:
     """The command with `-p`/`--port` changed."""
     place = next(n for n, one in enumerate(command) if one in ("-p", "--port"))
     return [*command[: place + 1], str(port), *command[place + 2 :]]
-
-
-def working_folder(child: Child) -> Path:
-    """Where the running child runs, from the kernel; our bot/rasa where there is no /proc."""
-    link = Path(f"/proc/{child.pid}/cwd")
-    return link.resolve() if link.exists() else Path(__file__).parents[2] / "bot" / "rasa"
 
 
 async def turn(http: aiohttp.ClientSession, text: str, sender: str) -> tuple[bool, float]:

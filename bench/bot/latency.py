@@ -1,7 +1,6 @@
 """How long a turn takes at 1 and 8 talkers, beside a bare Rasa turn in the same minutes; start, memory and training of Rasa."""
 
 import asyncio
-import importlib
 import itertools
 import time
 import uuid
@@ -14,6 +13,7 @@ import aiohttp
 from bench.bot import bare, talk, together
 from bench.bot.questions import Conversation
 from bench.figures import median, percentile, progress, report, rss_mb
+from bot import model
 from miniapp_api.stack import Stack
 
 TALKERS = 8
@@ -59,7 +59,7 @@ def measure(stack: Stack, conversations: Sequence[Conversation], folder: Path) -
     asyncio.run(_ours(stack, texts, ALONE_SECONDS / 4, TALKERS))  # warm: connections, caches
     alone = asyncio.run(_ours(stack, texts, ALONE_SECONDS, 1))
     _times(alone, 1)
-    if not together.with_rasa(stack) or "rasa" not in stack.children:
+    if not together.with_rasa(stack):
         progress("  没有由我们启动的 Rasa：不与裸 Rasa 比较，也不测训练")
         _times(asyncio.run(_ours(stack, texts, ALONE_SECONDS, TALKERS)), TALKERS)
         return
@@ -130,11 +130,10 @@ def _times(load: Load, talkers: int) -> None:
 
 def _training(folder: Path) -> None:
     progress("  训练…")
-    train = importlib.import_module("bot.model").train
     fresh = folder / "training"
     fresh.mkdir()
     started = time.monotonic()
-    train(fresh, progress)
+    model.train(fresh, progress)
     report("bot_training_s", time.monotonic() - started, "s", "lower", AIMS["bot_training_s"], "from our sentences to a model, in a fresh folder", 1)
 
 

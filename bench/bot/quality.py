@@ -8,8 +8,9 @@ from bench.bot.intervals import wilson
 from bench.bot.verdicts import Verdict
 from bench.figures import progress, report
 
-AIMS = {"item_part_first": 0.75, "offered": 0.92, "followup": 0.90, "oos_answered": 0.10, "ask": 0.80, "invented": 0.15}
-REAL_AIMS = {**AIMS, "offered": 0.80}  # of a set whose questions real people asked, told by ask_accept on every line
+AIMS = {"item_part_first": 0.75, "offered": 0.92, "followup": 0.90, "oos_answered": 0.10}
+REAL_AIMS = {"ask": 0.80, "offered": 0.80, "invented": 0.15}  # of questions that real people asked, told by ask_accept on every line
+OURS_ALONE = {"thanks_quiet", "no_item_hotline", "failed", "degraded"}  # say nothing about a peer
 Judged = Sequence[Sequence[Verdict]]  # conversations of turns
 
 
@@ -69,7 +70,7 @@ def tell_peer(peer: str, told: Iterable[Share], ours: Iterable[Share]) -> None:
     """The peer's shares of whole sets, beside ours where ours were measured in this run."""
     mine = {one.name: one for one in ours}
     for one in told:
-        if not one.of:
+        if not one.of and one.what not in OURS_ALONE:
             beside = f"ours {mine[one.name].value:.3f}" if one.name in mine else one.about
             report(f"{one.name}__{peer}", one.value, "share", one.better, None, beside, one.n)
 
