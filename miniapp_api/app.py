@@ -13,10 +13,11 @@ from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicE
 
 from kit import errors
 from kit.mongo import PyMongoError
+from miniapp_api import jobs
 from miniapp_api.gate import Route, mount, take_request_id
 from miniapp_api.openapi import document
 from miniapp_api.problems import problem
-from miniapp_api.routes import cases, core_callbacks, drafts, health, items, login, me, messages, open_data, packages, publications
+from miniapp_api.routes import cases, core_callbacks, drafts, health, items, login, me, messages, open_data, packages, publications, wechat_messages
 from miniapp_api.wiring import Deps
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ ROUTES: list[Route] = [
     *cases.routes,
     *messages.routes,
     *core_callbacks.routes,
+    *wechat_messages.routes,
     *health.routes,
 ]
 
@@ -56,11 +58,18 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
     _documentation(app)
     app.exception(Exception)(_uncaught)
     watch: list[asyncio.Task[None]] = []
+    replies, answering = jobs.replies(deps), list[asyncio.Task[None]]()
 
     async def begin(_: Any) -> None:
         await deps.catalogue.look()  # guides can be served at once; indexes come up behind, and /readyz waits for the first
         for kept in (deps.catalogue, deps.publications):
             watch.append(asyncio.create_task(kept.watch()))
+        if deps.wechat_accounts:
+            answering.append(asyncio.create_task(replies.run()))
+
+    async def finish(_: Any) -> None:
+        replies.stop()
+        await asyncio.gather(*answering, return_exceptions=True)
 
     async def end(_: Any) -> None:
         for task in watch:
@@ -70,6 +79,7 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
             await deps.catalogue.finder.write_down()
 
     app.before_server_start(begin)
+    app.before_server_stop(finish)
     app.after_server_stop(end)
     return app
 

@@ -32,7 +32,7 @@ from residents.sessions import Caller, caller_of
 
 log = logging.getLogger("zhangban.request")
 
-Who = Literal["anyone", "resident", "core", "operator"]
+Who = Literal["anyone", "resident", "core", "wechat", "operator"]
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
 _KEY = re.compile(r"^[!-~]{8,128}$")
 _PROCESS, _NUMBER = new_nonce()[:16], itertools.count()  # a request id must be unique, not secret

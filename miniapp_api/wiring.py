@@ -1,10 +1,16 @@
 """The only place that knows the real things. Builds one frozen Deps; tests build their own through the same door."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from bot import wechat_store
+from bot.wechat import Account
+from bot.wechat_reply import Replying
+from bot.wechat_store import WeChatMessages
+from bot.wechat_texts import numbered
 from cases import store as cases_store
 from cases.store import Cases
 from cases.submit import Filing
@@ -13,6 +19,7 @@ from content import store as content_store
 from content import tallies as content_tallies
 from content.catalogue import Catalogue
 from content.finder import Finder
+from content.listing import Filters
 from content.open_data_store import OpenData
 from content.package_file import BUILT_IN, PackageFile
 from content.packages import Packages
@@ -31,8 +38,10 @@ from kit.mongo import Mongo, connect
 from kit.outbox import Outbox
 from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
+from kit.wechat_crypto import WeChatCrypto
 from miniapp_api.limiter import Limiter
 from miniapp_api.settings import Settings, secret, unbase64
+from miniapp_api.settings_wechat import WeChatMessagesAccount
 from notify import store as notify_store
 from notify.push import Pushing
 from notify.store import Messages
@@ -68,10 +77,13 @@ class Deps:
     filing: Filing
     messages: Messages
     pushing: Pushing
+    wechat_accounts: Mapping[str, Account]  # those whose customer messages come here, by name
+    replying: Replying
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
-        for module in (outbox, idempotency, residents_store, content_store, content_tallies, publications_store, cases_store, notify_store):
+        stores = (residents_store, content_store, content_tallies, publications_store, cases_store, notify_store, wechat_store)
+        for module in (outbox, idempotency, *stores):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -94,6 +106,20 @@ class Applicants:
         return Applicant(person_id=person.id, name=person.name, id_number=person.id_number, phone=resident.phone if resident else None)
 
 
+class SearchAnswers:
+    """Answers a WeChat message with the items the search finds."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    async def answer(self, channel: str, account: str, sender: str, text: str) -> list[str]:
+        found = self._catalogue.finder.find(text, Filters(), 0, 5)
+        buttons = [{"title": one.name, "text": one.name} for one in found.hits]
+        return [
+            numbered({"text": "为您找到这些事项，请在小程序里查看办事指南。" if buttons else "没有找到相关事项，请换个说法。", "buttons": buttons})
+        ]
+
+
 def build(settings: Settings) -> Deps:
     """No traffic yet. Settings must have passed `settings.check`."""
     mongo = connect(settings.mongo_url, settings.mongo_database)
@@ -110,6 +136,11 @@ def build(settings: Settings) -> Deps:
     tallies = Tallies(mongo)
     words = [Path(settings.everyday_words)] if settings.everyday_words else []
     catalogue = Catalogue(content, Finder(content, tallies, words), keep=settings.guide_cache_seconds)
+    accounts = settings.wechat_message_accounts()[0]
+    callers = {
+        one.name: wechat if one.appid == settings.wechat_appid else WeChat(http, redis, WeChatAccount(settings.wechat_url, one.appid, one.secret))
+        for one in accounts
+    }
     channels = {"wechat": WeChatPush(wechat, settings.wechat_templates, settings.wechat_state)}
     return Deps(
         settings=settings,
@@ -135,7 +166,13 @@ def build(settings: Settings) -> Deps:
         filing=Filing(mongo, cases, box, core, Applicants(residents)),
         messages=messages,
         pushing=Pushing(mongo, messages, box, residents, {**channels}),
+        wechat_accounts={one.name: _account(one) for one in accounts},
+        replying=Replying(mongo, WeChatMessages(mongo, keys), box, redis, SearchAnswers(catalogue), callers),
     )
+
+
+def _account(given: WeChatMessagesAccount) -> Account:
+    return Account(given.name, given.kind, given.appid, given.mode, WeChatCrypto(given.token, given.aes_keys, given.appid))
 
 
 def tallies_store(settings: Settings) -> tuple[Mongo, Tallies]:
