@@ -149,7 +149,7 @@ async def _answer(replying: Replying, message: Message) -> list[str]:
         async with asyncio.timeout(ANSWER_SECONDS):
             answered = await replying.answerer.answer("wechat", message.account, message.sender, message.text)
     except Exception as exc:  # the edge: whatever the assistant breaks on, the person is told
-        log.warning("no answer", extra={"message": message.own, "error": type(exc).__name__})
+        log.warning("no answer", extra={"message_id": message.own, "error": type(exc).__name__})
         return [texts.SORRY]
     said = [text.strip()[: texts.LONGEST] for text in answered if text.strip()]
     return said[: texts.MOST_BUTTONS] or [texts.SORRY]
@@ -200,7 +200,7 @@ async def _note(replying: Replying, message: Message, n: int, before: str, outco
         raise _Lost
     metrics.wechat_replies.labels(message.account, outcome).inc()
     if outcome in ("refused", "unknown", "expired"):
-        log.warning("wechat reply not sent", extra={"message": message.own, "text": n, "outcome": outcome, "reason": reason})
+        log.warning("wechat reply not sent", extra={"message_id": message.own, "text": n, "outcome": outcome, "reason": reason})
 
 
 def _is_late(message: Message) -> bool:

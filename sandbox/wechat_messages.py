@@ -110,7 +110,11 @@ class CustomerMessages:
         return wrong
 
     def _message(self, account: dict[str, Any], openid: str, kind: str, text: str, age: int) -> dict[str, Any]:
-        head: dict[str, Any] = {"ToUserName": f"gh_{hashlib.sha256(account['appid'].encode()).hexdigest()[:12]}", "FromUserName": openid, "CreateTime": int(time.time()) - age}
+        head: dict[str, Any] = {
+            "ToUserName": f"gh_{hashlib.sha256(account['appid'].encode()).hexdigest()[:12]}",
+            "FromUserName": openid,
+            "CreateTime": int(time.time()) - age,
+        }
         if kind in EVENTS:
             return {**head, "MsgType": "event", "Event": kind, **_MORE[kind]}
         own = 10**16 * 2 + secrets.randbelow(10**16)

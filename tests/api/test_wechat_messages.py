@@ -132,6 +132,16 @@ async def test_an_old_push_sent_again_is_taken_and_not_answered(house: House, pe
     assert await received(house, person) == []
 
 
+async def test_a_slow_wechat_delays_the_answer_and_never_the_acknowledgement(house: House, person: Json, database: Mongo) -> None:
+    await house.faults(wechat={"latency_ms": 1500})
+    for text in ("甲", "乙", "丙"):
+        await say(house, person, f"补办身份证{text}")
+    await settled(house, person, database, 3)
+    taken = await deliveries(house, person)
+    assert [one["result"] for one in taken] == ["200"] * 3 and max(one["ms"] for one in taken) < 1500
+    assert len(await received(house, person)) == 3
+
+
 async def test_an_expired_token_is_replaced_once_and_the_answer_arrives(house: House, person: Json, database: Mongo) -> None:
     await say(house, person)
     await settled(house, person, database)
