@@ -27,6 +27,11 @@ ALLOWED = {"message": (5, 48 * 3600), "user_enter_tempsession": (1, 60), "subscr
 LONGEST = 2048  # bytes of a text
 EVENTS = ("user_enter_tempsession", "subscribe", "unsubscribe", "subscribe_msg_popup_event", "subscribe_msg_change_event", "subscribe_msg_sent_event")
 KINDS = ("text", "image", "voice", "link", "miniprogrampage", *EVENTS)
+_SHOWN = {"image": "发了一张图片", "voice": "发了一段语音", "link": "发了一个链接", "miniprogrampage": "发了一张小程序卡片"} | {
+    "user_enter_tempsession": "进入会话",
+    "subscribe": "关注了公众号",
+    "unsubscribe": "取消了关注",
+}
 _MORE: dict[str, dict[str, Any]] = {
     "image": {"PicUrl": "http://mmbiz.example/pic", "MediaId": "media-1"},
     "voice": {"MediaId": "media-2", "Format": "amr"},
@@ -84,7 +89,7 @@ class CustomerMessages:
         openid = self._openid(person, account["appid"])
         message = self._message(account, openid, kind, text, int(asked.get("age") or 0))
         self._open_window(account["appid"], openid, kind)
-        self._line(person, account["name"], "person", text if kind == "text" else f"（{kind}）")
+        self._line(person, account["name"], "person", text if kind == "text" else f"（{_SHOWN.get(kind, kind)}）")
         form = str(asked.get("format") or "xml")
         query, body = push(account, message, str(asked.get("mode") or account["mode"]), form, message["CreateTime"])
         self._deliver_soon(_Sent(account, person, openid, message, query, body, form))
