@@ -18,7 +18,7 @@ from bot.wechat import Incoming
 from bot.wechat_store import Message, WeChatMessages
 from kit import metrics
 from kit.clock import now
-from kit.errors import NotReached, Outside, Refused, Unknown
+from kit.errors import NotReached, Refused, Unknown
 from kit.mongo import DuplicateKeyError, Mongo, Tx
 from kit.outbox import Outbox, Row
 from kit.redis import Redis
@@ -31,7 +31,8 @@ DEADLINE = timedelta(minutes=10)  # an answer that comes later only confuses
 ANSWER_SECONDS = 8.0  # for the assistant; SEND_SECONDS for one text, its token included: each within the row's lease
 SEND_SECONDS = 12.0
 A_MINUTE = 20  # messages of one person that are answered
-WAIT = 1.0  # seconds until a message looks again whether those before it are answered
+WAIT = 2.0  # seconds until a message looks again whether those before it are answered
+AGAIN = 5.0  # seconds until WeChat is tried again; even, as whoever waits for an answer writes again and stands behind this one
 
 # message/custom/send, errcode -> our word. None of them is different a minute later, so the rest of the answer is not tried.
 _REFUSALS = {
@@ -91,17 +92,10 @@ class _Lost(Exception):
 
 
 async def reply(replying: Replying, row: Row) -> None:
-    """Worker handler; payload {message_id}. Answers this message, then at once those of the same person that came meanwhile.
-
-    Raises NotReached to be called again.
-    """
+    """Worker handler; payload {message_id}. Answers this message, then at once those of the same person that came meanwhile."""
     after = await _one(replying, row)
     while after is not None and (taken := await replying.outbox.take_key(_key(after))) is not None:
-        try:
-            after = await _one(replying, taken)
-        except Outside as exc:  # the worker knows of the first row alone
-            await replying.outbox.give_back(taken, str(exc))
-            return
+        after = await _one(replying, taken)
 
 
 async def _one(replying: Replying, row: Row) -> str | None:
@@ -116,6 +110,10 @@ async def _one(replying: Replying, row: Row) -> str | None:
     try:
         await _carry_out(replying, row, message)
     except _Lost:
+        return None
+    except NotReached as exc:
+        log.warning("wechat not reached", extra={"message_id": message.own, "error": str(exc)})
+        await replying.outbox.put_off(row, AGAIN)
         return None
     return await replying.store.next_of(message.sender_index)
 

@@ -17,7 +17,7 @@ KEPT = timedelta(days=7)  # far longer than a repeat can come; what is older tha
 GREETED = timedelta(days=30)  # then a person is greeted again
 INDEXES = {
     "wechat_messages": [
-        IndexModel([("sender_index", ASCENDING), ("state", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)], name="of_sender"),
+        IndexModel([("sender_index", ASCENDING), ("state", ASCENDING), ("turn", ASCENDING)], name="of_sender"),
         IndexModel([("forget_at", ASCENDING)], name="forget", expireAfterSeconds=0),
     ],
     "wechat_greeted": [IndexModel([("forget_at", ASCENDING)], name="forget", expireAfterSeconds=0)],
@@ -34,7 +34,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`state`: waiting (nobody knows the answer) | replying (the texts are fixed) | done."""
+    """`state`: waiting (nobody knows the answer) | replying (the texts are fixed) | done. `turn` orders one sender's messages."""
 
     own: str
     account: str
@@ -43,6 +43,7 @@ class Message:
     state: str
     sender: str
     sender_index: str
+    turn: str
     text: str
     replies: tuple[Said, ...]
 
@@ -62,7 +63,8 @@ class WeChatMessages:
         """The message, once. Raises DuplicateKeyError the second time, in the transaction of the effect."""
         own, at = self.id_of(account, message), now()
         row: dict[str, Any] = {"_id": own, "account": account, "kind": message.kind, "what": message.what, "at": at, "forget_at": at + KEPT}
-        row |= {"state": state, "sender_index": self._sender(account, message.sender), "replies": []}
+        turn = f"{message.created:020d} {at:%Y%m%d%H%M%S%f} {own}"  # as they were written; within a second, as they came
+        row |= {"state": state, "sender_index": self._sender(account, message.sender), "turn": turn, "replies": []}
         if state != "done":
             row |= {"sender": self._seal(own, "sender", message.sender), "text": self._seal(own, "text", message.text)}
         await self._messages.insert_one(row, session=tx)
@@ -85,14 +87,13 @@ class WeChatMessages:
 
     async def is_next(self, message: Message) -> bool:
         """No earlier message of this sender waits for its answer."""
-        open_ones = {"sender_index": message.sender_index, "state": {"$in": ["waiting", "replying"]}}
-        earlier = {"$or": [{"at": {"$lt": message.at}}, {"at": message.at, "_id": {"$lt": message.own}}]}
-        return await self._messages.find_one({**open_ones, **earlier}, {"_id": 1}) is None
+        earlier = {"sender_index": message.sender_index, "state": {"$in": ["waiting", "replying"]}, "turn": {"$lt": message.turn}}
+        return await self._messages.find_one(earlier, {"_id": 1}) is None
 
     async def next_of(self, sender_index: str) -> str | None:
         """The sender's oldest message that is not done."""
         open_ones = {"sender_index": sender_index, "state": {"$in": ["waiting", "replying"]}}
-        row = await self._messages.find_one(open_ones, {"_id": 1}, sort=[("at", ASCENDING), ("_id", ASCENDING)])
+        row = await self._messages.find_one(open_ones, {"_id": 1}, sort=[("turn", ASCENDING)])
         return None if row is None else str(row["_id"])
 
     async def fix_replies(self, message: Message, texts: list[str]) -> Message | None:
@@ -122,7 +123,7 @@ class WeChatMessages:
             Said("" if done else self._keys.open(one["text"], f"wechat_messages/reply{n}/{own}"), one["outcome"])
             for n, one in enumerate(row["replies"])
         )
-        return Message(own, row["account"], row["kind"], row["at"], row["state"], sender, row["sender_index"], text, replies)
+        return Message(own, row["account"], row["kind"], row["at"], row["state"], sender, row["sender_index"], row["turn"], text, replies)
 
     def _seal(self, own: str, field: str, plain: str) -> str:
         return self._keys.seal(plain, f"wechat_messages/{field}/{own}")
