@@ -10,14 +10,14 @@ from bot.parts import QUESTIONS
 from bot.reply import MOST_OFFERED, Button, Memory, Offer, Part
 
 TITLE = 40  # characters on a button
-_ORDINAL = re.compile(r"^(?:选|要|就|是)?(?:第)?([1-5一二三四五])(?:个|项|条|种|、|\.)?(?:吧|的|呢)?[。!！]?$")
-_DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5}
+_ORDINAL = re.compile(r"(?:选择?|回复|我?要|就|是)?第?([1-5一二两三四五])(?:个|项|条|种|号|、|\.)?(?:吧|的|呢)?[。.!！,，]?")
+_DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5}
 _FIRST_ASKED: tuple[Part, ...] = ("materials", "process", "time_limit", "fee", "location")
 
 
 def chosen(text: str, memory: Memory) -> Offer | None:
     """The offer this message picks: by its number, its words, or a piece of them that only one has."""
-    if (number := _ORDINAL.match(text)) and memory.offers:
+    if (number := _ORDINAL.fullmatch(text)) and memory.offers:
         place = _DIGITS.get(number[1]) or int(number[1])
         return memory.offers[place - 1] if place <= len(memory.offers) else None
     exact = next((one for one in memory.offers if one.text == text), None)
@@ -26,7 +26,7 @@ def chosen(text: str, memory: Memory) -> Offer | None:
 
 
 def is_number(text: str) -> bool:
-    return _ORDINAL.match(text) is not None
+    return _ORDINAL.fullmatch(text) is not None
 
 
 def of_candidates(found: Sequence[Candidate], part: Part | None) -> tuple[tuple[Button, ...], tuple[Offer, ...]]:

@@ -11,6 +11,8 @@ outbox_age = Gauge("zhangban_outbox_oldest_due_seconds", "Age of the oldest due 
 catalogue_age = Gauge("zhangban_catalogue_age_seconds", "Since the catalogue was last confirmed by the core", registry=REGISTRY)
 publications_age = Gauge("zhangban_publications_age_seconds", "Since the publications were last confirmed by the core", registry=REGISTRY)
 assistant_turns = Counter("zhangban_assistant_turns", "Turns of the assistant", ["how", "outcome"], registry=REGISTRY)
+wechat_messages = Counter("zhangban_wechat_messages", "Customer messages taken, by account and kind", ["account", "kind"], registry=REGISTRY)
+wechat_replies = Counter("zhangban_wechat_replies", "Texts of answers by outcome", ["account", "outcome"], registry=REGISTRY)
 
 
 def text() -> bytes:

@@ -7,7 +7,7 @@ back by itself. Handlers must make the second time boring. A row that keeps fail
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +23,7 @@ COLLECTION = "outbox"
 INDEXES = {
     COLLECTION: [
         IndexModel([("state", ASCENDING), ("due_at", ASCENDING)], name="due"),
+        IndexModel([("state", ASCENDING), ("kind", ASCENDING), ("due_at", ASCENDING)], name="due_of_kind"),
         IndexModel([("done_at", ASCENDING)], name="forget_done", expireAfterSeconds=7 * 86400),
     ]
 }
@@ -56,9 +57,9 @@ class Outbox:
         row = {"_id": key, "kind": kind, "payload": payload, "state": "waiting", "attempts": 0, "created_at": now(), "due_at": due}
         await self._rows.insert_one(row, session=tx)
 
-    async def take(self) -> Row | None:
-        """The row that has been due longest, leased to us; None when nothing is due."""
-        due = {"state": "waiting", "$expr": {"$lte": ["$due_at", "$$NOW"]}}
+    async def take(self, kinds: Collection[str]) -> Row | None:
+        """Of these kinds the row that has been due longest, leased to us; None when nothing is due. Other kinds are for other processes."""
+        due = {"state": "waiting", "kind": {"$in": list(kinds)}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         return _row(await self._rows.find_one_and_update(due, _lease(), sort=[("due_at", ASCENDING)], return_document=AFTER))
 
     async def take_key(self, key: str) -> Row | None:
@@ -71,11 +72,21 @@ class Outbox:
         change = {"$set": {"state": "done", "done_at": now(), "payload": {}}, "$unset": {"held": ""}}
         await self._rows.update_one({"_id": key}, change, session=tx)
 
+    async def hold(self, row: Row) -> bool:
+        """The whole lease again, for work of several steps. False when it ran out and somebody else took the row."""
+        until = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE}}
+        mine = {"_id": row.key, "state": "waiting", "held": True, "attempts": row.attempt}
+        return bool((await self._rows.update_one(mine, [{"$set": {"due_at": until}}])).matched_count)
+
+    async def put_off(self, row: Row, seconds: float) -> None:
+        """It is not its turn yet: again later, and this was no attempt."""
+        await self._again(row.key, seconds, {"attempts": {"$max": [0, {"$subtract": ["$attempts", 1]}]}})
+
     async def give_back(self, row: Row, error: str) -> None:
         """Failed: again after a growing, jittered gap, or parked after MAX_ATTEMPTS."""
         if row.attempt >= MAX_ATTEMPTS:
             await self._rows.update_one(
-                {"_id": row.key}, {"$set": {"state": "parked", "last_error": error, "parked_at": now()}, "$unset": {"held": ""}}
+                {"_id": row.key, "state": "waiting"}, {"$set": {"state": "parked", "last_error": error, "parked_at": now()}, "$unset": {"held": ""}}
             )
             log.error("parked", extra={"key": row.key, "kind": row.kind, "error": error})
             return
@@ -99,9 +110,10 @@ class Outbox:
         change = {"$set": {"state": "waiting", "attempts": 1, "due_at": now()}}
         return bool((await self._rows.update_one({"_id": key, "state": "parked"}, change)).modified_count)
 
-    async def inserted(self, wake: asyncio.Event) -> None:
-        """Set `wake` whenever a row is inserted. A wake-up only: losing it costs the poll interval, never a row."""
-        only: list[dict[str, Any]] = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
+    async def inserted(self, kinds: Collection[str], wake: asyncio.Event) -> None:
+        """Set `wake` whenever a row of these kinds is inserted. A wake-up only: losing it costs the poll interval, never a row."""
+        ours = {"operationType": "insert", "fullDocument.kind": {"$in": list(kinds)}}
+        only: list[dict[str, Any]] = [{"$match": ours}, {"$project": {"_id": 1}}]
         while True:
             with suppress(PyMongoError):
                 async with self._rows.watch(only, max_await_time_ms=1000) as changes:
@@ -121,7 +133,10 @@ def _row(found: dict[str, Any] | None) -> Row | None:
 
 
 class Worker:
-    """Runs handlers for due rows, at most `slots` at a time, until `stop()`; then lets the running ones finish."""
+    """Runs handlers for due rows, at most `slots` at a time, until `stop()`; then lets the running ones finish.
+
+    It takes rows of the kinds it has a handler for and leaves the others to whoever has one: another process, or the next release.
+    """
 
     def __init__(self, outbox: Outbox, handlers: Mapping[str, Handler], *, slots: int = 16, poll: float = 1.0) -> None:
         self._outbox = outbox
@@ -133,7 +148,7 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        watcher = asyncio.create_task(self._outbox.inserted(self._wake))
+        watcher = asyncio.create_task(self._outbox.inserted(self._handlers, self._wake))
         try:
             while not self._stopping:
                 await self._slots.acquire()
@@ -157,7 +172,7 @@ class Worker:
     async def _next(self) -> Row | None:
         self._wake.clear()
         try:
-            return await self._outbox.take()
+            return await self._outbox.take(self._handlers)
         except PyMongoError as exc:
             log.warning("outbox away", extra={"error": type(exc).__name__})
             return None
@@ -173,10 +188,7 @@ class Worker:
     async def _handle(self, row: Row) -> None:
         """The edge of a job: whatever goes wrong is logged and the row comes back."""
         try:
-            handler = self._handlers.get(row.kind)
-            if handler is None:
-                raise Outside("outbox", f"no_handler_for_{row.kind}")
-            await handler(row)
+            await self._handlers[row.kind](row)
         except Outside as exc:
             log.warning("job put off", extra={"key": row.key, "kind": row.kind, "attempt": row.attempt, "error": str(exc)})
             await self._settle(self._outbox.give_back(row, str(exc)))

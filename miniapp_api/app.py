@@ -14,11 +14,26 @@ from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicE
 from kit import errors
 from kit.mongo import PyMongoError
 from kit.repeat import every
+from miniapp_api import jobs
 from miniapp_api.actions_app import create_actions_app, serve
 from miniapp_api.gate import Route, mount, take_request_id
 from miniapp_api.openapi import document
 from miniapp_api.problems import problem
-from miniapp_api.routes import assistant, cases, core_callbacks, drafts, health, items, login, me, messages, open_data, packages, publications
+from miniapp_api.routes import (
+    assistant,
+    cases,
+    core_callbacks,
+    drafts,
+    health,
+    items,
+    login,
+    me,
+    messages,
+    open_data,
+    packages,
+    publications,
+    wechat_messages,
+)
 from miniapp_api.wiring import Deps
 
 log = logging.getLogger(__name__)
@@ -36,6 +51,7 @@ ROUTES: list[Route] = [
     *messages.routes,
     *assistant.routes,
     *core_callbacks.routes,
+    *wechat_messages.routes,
     *health.routes,
 ]
 
@@ -60,17 +76,24 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
     app.exception(Exception)(_uncaught)
     watch: list[asyncio.Task[None]] = []
     actions: list[Any] = []
+    replies, answering = jobs.replies(deps), list[asyncio.Task[None]]()
 
     async def begin(_: Any) -> None:
         await deps.catalogue.look()  # guides can be served at once; indexes come up behind, and /readyz waits for the first
-        jobs = (
+        kept = (
             every(1.0, deps.catalogue.refresh, "catalogue not refreshed"),
             every(1.0, deps.publications.refresh, "publications not refreshed"),
             every(60.0, deps.catalogue.finder.write_down),
         )
-        watch.extend(asyncio.create_task(job) for job in jobs)
+        watch.extend(asyncio.create_task(job) for job in kept)
         if port := deps.settings.actions_port:
             actions.append(await serve(create_actions_app(deps, f"{name}-actions"), deps.settings.actions_host, port))
+        if deps.wechat_accounts:
+            answering.append(asyncio.create_task(replies.run()))
+
+    async def finish(_: Any) -> None:
+        replies.stop()
+        await asyncio.gather(*answering, return_exceptions=True)
 
     async def end(_: Any) -> None:
         for server in actions:
@@ -82,6 +105,7 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
             await deps.catalogue.finder.write_down()
 
     app.before_server_start(begin)
+    app.before_server_stop(finish)
     app.after_server_stop(end)
     return app
 

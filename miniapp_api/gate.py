@@ -32,7 +32,7 @@ from residents.sessions import Caller, caller_of
 
 log = logging.getLogger("zhangban.request")
 
-Who = Literal["anyone", "guest", "resident", "core", "operator"]  # a guest may be signed in
+Who = Literal["anyone", "guest", "resident", "core", "wechat", "operator"]  # a guest may be signed in
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
 _KEY = re.compile(r"^[!-~]{8,128}$")
 _PROCESS, _NUMBER = new_nonce()[:16], itertools.count()  # a request id must be unique, not secret

@@ -1,9 +1,10 @@
-"""The worker process: outbox rows, the core's feeds. Any number may run; leases and compare-and-set keep them apart."""
+"""The worker process: outbox rows, the core's feeds; and the API process's own kind of rows. Any number may run; leases and compare-and-set keep them apart."""
 
 import asyncio
 import logging
 import signal
 
+from bot import wechat_reply
 from cases import submit
 from content import publications
 from content.sync import reshape, sync, take_effect
@@ -26,6 +27,15 @@ def worker(deps: Deps) -> Worker:
         await push.push(deps.pushing, row)
 
     return Worker(deps.outbox, {submit.KIND: file_case, push.KIND: push_message}, slots=16)
+
+
+def replies(deps: Deps) -> Worker:
+    """Answers to WeChat messages, in the API process: the assistant needs the search index, which the worker process has not."""
+
+    async def answer(row: Row) -> None:
+        await wechat_reply.reply(deps.replying, row)
+
+    return Worker(deps.outbox, {wechat_reply.KIND: answer}, slots=8)
 
 
 async def run(deps: Deps) -> None:

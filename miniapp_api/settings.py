@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from miniapp_api.settings_wechat import WeChatMessagesAccount, wechat_accounts
+
 _SANDBOX_MARKS = ("wxsandbox", "9021", "sandbox-")
 ACTIONS_SECRET_LENGTH = 32
 _LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 - a list to refuse, not an address to bind
@@ -69,11 +71,17 @@ class Settings(BaseSettings):
     wechat_secret: SecretStr | None = None
     wechat_templates: dict[str, str] = {}  # our template key -> WeChat's template id
     wechat_state: Literal["developer", "trial", "formal"] = "formal"
+    wechat_messages: SecretStr | None = None  # JSON list of accounts (miniapp_api/settings_wechat.py); empty closes /callbacks/wechat/messages
 
     alipay_gateway: str = "https://openapi.alipay.com/gateway.do"
     alipay_app_id: str = ""
     alipay_app_private_key: SecretStr | None = None  # PEM
     alipay_public_key: str = ""  # PEM
+
+    def wechat_message_accounts(self) -> tuple[list[WeChatMessagesAccount], list[str]]:
+        """Accounts of customer messages, and what is wrong with them."""
+        production = self.profile == "production"
+        return wechat_accounts(secret(self.wechat_messages), self.wechat_appid, secret(self.wechat_secret), production=production)
 
     @property
     def rate(self) -> int:
@@ -129,6 +137,7 @@ def check(settings: Settings) -> None:
     if settings.everyday_words and not Path(settings.everyday_words).exists():
         problems.append("ZHANGBAN_EVERYDAY_WORDS 指向的文件或文件夹不存在：请检查路径，或删去此设置")
     problems += _keys(settings) + _assistant(settings)
+    problems += settings.wechat_message_accounts()[1]
     if settings.profile == "production":
         problems += _pretend(settings)
     if problems:

@@ -134,6 +134,7 @@ class Stack:
     def _sandbox(self) -> None:
         command = [sys.executable, "-m", "sandbox", "--port", str(self.sandbox_port), "--data", str(self.data / "sandbox")]
         command += ["--core-webhook", f"{self.api}/callbacks/core"]
+        command += ["--wechat-messages", f"{self.api}/callbacks/wechat/messages"]
         if self.items is not None:
             command += ["--items", str(self.items)]
         self._launch("sandbox", command, {**os.environ})
@@ -160,6 +161,7 @@ class Stack:
             "ZHANGBAN_WECHAT_APPID": wechat["appid"],
             "ZHANGBAN_WECHAT_SECRET": wechat["secret"],
             "ZHANGBAN_WECHAT_TEMPLATES": json.dumps(wechat["templates"]),
+            "ZHANGBAN_WECHAT_MESSAGES": json.dumps(wechat["messages"]),
             "ZHANGBAN_ALIPAY_GATEWAY": f"{self.sandbox}/gateway.do",
             "ZHANGBAN_ALIPAY_APP_ID": alipay["app_id"],
             "ZHANGBAN_ALIPAY_APP_PRIVATE_KEY": alipay["app_private_key"],

@@ -1,14 +1,19 @@
 """The only place that knows the real things. Builds one frozen Deps; tests build their own through the same door."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from bot import store as bot_store
+from bot import wechat_store
 from bot.client import Rasa
 from bot.store import Conversations
 from bot.turn import Assistant
+from bot.wechat import Account
+from bot.wechat_reply import Replying
+from bot.wechat_store import WeChatMessages
 from cases import store as cases_store
 from cases.store import Cases
 from cases.submit import Filing
@@ -35,9 +40,12 @@ from kit.mongo import Mongo, connect
 from kit.outbox import Outbox
 from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
+from kit.wechat_crypto import WeChatCrypto
+from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnCases
 from miniapp_api.limiter import Limiter
 from miniapp_api.settings import Settings, secret, unbase64
+from miniapp_api.settings_wechat import WeChatMessagesAccount
 from notify import store as notify_store
 from notify.push import Pushing
 from notify.store import Messages
@@ -75,20 +83,13 @@ class Deps:
     messages: Messages
     pushing: Pushing
     assistant: Assistant
+    wechat_accounts: Mapping[str, Account]  # those whose customer messages come here, by name
+    replying: Replying
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
-        for module in (
-            outbox,
-            idempotency,
-            residents_store,
-            content_store,
-            content_tallies,
-            publications_store,
-            cases_store,
-            notify_store,
-            bot_store,
-        ):
+        stores = (residents_store, content_store, content_tallies, publications_store, cases_store, notify_store, bot_store, wechat_store)
+        for module in (outbox, idempotency, *stores):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -127,7 +128,15 @@ def build(settings: Settings) -> Deps:
     tallies = Tallies(mongo)
     words = [Path(settings.everyday_words)] if settings.everyday_words else []
     catalogue = Catalogue(content, Finder(content, tallies, words), keep=settings.guide_cache_seconds)
+    accounts = settings.wechat_message_accounts()[0]
+    callers = {
+        one.name: wechat if one.appid == settings.wechat_appid else WeChat(http, redis, WeChatAccount(settings.wechat_url, one.appid, one.secret))
+        for one in accounts
+    }
     channels = {"wechat": WeChatPush(wechat, settings.wechat_templates, settings.wechat_state)}
+    looking = CatalogueKnowledge(catalogue), OwnCases(residents, cases)
+    assistant = Assistant(Rasa(http, settings.rasa_url), Conversations(mongo, keys), *looking, redis)
+    own = next((one.name for one in accounts if one.appid == settings.wechat_appid), None)
     return Deps(
         settings=settings,
         mongo=mongo,
@@ -153,10 +162,14 @@ def build(settings: Settings) -> Deps:
         filing=Filing(mongo, cases, box, core, Applicants(residents)),
         messages=messages,
         pushing=Pushing(mongo, messages, box, residents, {**channels}),
-        assistant=Assistant(
-            Rasa(http, settings.rasa_url), Conversations(mongo, keys), CatalogueKnowledge(catalogue), OwnCases(residents, cases), redis
-        ),
+        assistant=assistant,
+        wechat_accounts={one.name: _account(one) for one in accounts},
+        replying=Replying(mongo, WeChatMessages(mongo, keys), box, redis, WeChatAnswers(assistant, residents, keys, own), callers),
     )
+
+
+def _account(given: WeChatMessagesAccount) -> Account:
+    return Account(given.name, given.kind, given.appid, given.mode, WeChatCrypto(given.token, given.aes_keys, given.appid))
 
 
 def tallies_store(settings: Settings) -> tuple[Mongo, Tallies]:

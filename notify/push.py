@@ -112,7 +112,7 @@ async def _refused(pushing: Pushing, row: Row, sending: _Sending, reason: str) -
 
     await pushing.mongo.transaction(together)
     if reason != "no_consent_at_platform":
-        log.error("push refused", extra={"message": sending.message["_id"], "channel": channel, "reason": reason})
+        log.error("push refused", extra={"message_id": sending.message["_id"], "channel": channel, "reason": reason})
 
 
 async def _not_sent(pushing: Pushing, sending: _Sending) -> None:
@@ -128,4 +128,4 @@ async def _close(pushing: Pushing, row: Row, own: str, channel: str, before: str
     await pushing.store.move(None, own, channel, before, outcome, reason)
     await pushing.outbox.done(row.key)
     if outcome == "unknown":
-        log.warning("push outcome unknown", extra={"message": own, "channel": channel, "reason": reason})
+        log.warning("push outcome unknown", extra={"message_id": own, "channel": channel, "reason": reason})

@@ -82,6 +82,11 @@ class Residents:
             return str(found["resident_id"])
         return resident_id
 
+    async def known(self, channel: str, account: str) -> str | None:
+        """The resident of a channel account that has signed in before."""
+        found = await self._mongo["identities"].find_one({"_id": f"{channel}:{self._keys.index(channel, account)}"}, {"resident_id": 1})
+        return None if found is None else str(found["resident_id"])
+
     async def resident(self, resident_id: str) -> Resident | None:
         found = await self._mongo["residents"].find_one({"_id": resident_id})
         if found is None:

@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="账本所在的文件夹")
     parser.add_argument("--items", type=Path, help="事项目录（每行一个 JSON）；不给则用自带的事项")
     parser.add_argument("--core-webhook", help="核心平台事件推送到这个地址")
+    parser.add_argument("--wechat-messages", help="微信客服消息推送到这个地址，后面加 /账号名")
     asked = parser.parse_args()
     try:
         listening = socket.create_server((asked.host, asked.port), reuse_port=False)
@@ -31,7 +32,7 @@ def main() -> int:
         print(f"端口 {asked.port} 已被占用，请用 --port 换一个。 / Port {asked.port} is in use, choose another with --port.", file=sys.stderr)
         return 2
     try:
-        app = create_app(asked.data, asked.items, asked.core_webhook)
+        app = create_app(asked.data, asked.items, asked.core_webhook, asked.wechat_messages)
     except (BadCatalogue, OSError) as exc:
         print(f"事项目录不能使用：{exc}", file=sys.stderr)
         return 2

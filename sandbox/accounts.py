@@ -1,7 +1,9 @@
 """The accounts a mini-program's owner would be given by WeChat, Alipay and the core platform; made at random once per data folder."""
 
+import base64
 import json
 import secrets
+import string
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ def accounts(folder: Path) -> dict[str, Any]:
     if not path.exists():
         _write(path, json.dumps(_make(folder), indent=1))
     made: dict[str, Any] = json.loads(path.read_text())
+    if "messages" not in made["wechat"]:  # a folder of an earlier version
+        made["wechat"]["messages"] = _message_accounts(made["wechat"])
+        _write(path, json.dumps(made, indent=1))
     return made
 
 
@@ -29,12 +34,13 @@ def alipay_private_key(folder: Path) -> rsa.RSAPrivateKey:
 def _make(folder: Path) -> dict[str, Any]:
     merchant, platform = (rsa.generate_private_key(65537, 2048) for _ in range(2))
     _write(folder / "alipay-platform-key.pem", _private(platform))
+    wechat = {
+        "appid": f"wxsandbox{secrets.token_hex(5)}",
+        "secret": secrets.token_hex(16),
+        "templates": {"case_moved": secrets.token_urlsafe(32), "case_corrections": secrets.token_urlsafe(32)},
+    }
     return {
-        "wechat": {
-            "appid": f"wxsandbox{secrets.token_hex(5)}",
-            "secret": secrets.token_hex(16),
-            "templates": {"case_moved": secrets.token_urlsafe(32), "case_corrections": secrets.token_urlsafe(32)},
-        },
+        "wechat": {**wechat, "messages": _message_accounts(wechat)},
         "alipay": {
             "app_id": "9021" + "".join(secrets.choice("0123456789") for _ in range(12)),
             "app_private_key": _private(merchant),
@@ -48,6 +54,24 @@ def _make(folder: Path) -> dict[str, Any]:
             "algorithm": "sha256",
         },
     }
+
+
+def _message_accounts(own: dict[str, Any]) -> list[dict[str, Any]]:
+    """Whose customer messages are pushed: the mini-program itself, and an official account beside it."""
+    official = {"appid": f"wxsandbox{secrets.token_hex(5)}", "secret": secrets.token_hex(16)}
+    return [
+        {"name": "miniprogram", "kind": "miniprogram", "appid": own["appid"], "secret": own["secret"], **_push_keys("safe")},
+        {"name": "official", "kind": "official", **official, **_push_keys("compatible")},
+    ]
+
+
+def _push_keys(mode: str) -> dict[str, Any]:
+    letters = string.ascii_letters + string.digits
+    key = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    while not key.isalnum():
+        key = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    token = "".join(secrets.choice(letters) for _ in range(32))
+    return {"token": token, "aes_keys": [key], "mode": mode}
 
 
 def _private(key: rsa.RSAPrivateKey) -> str:

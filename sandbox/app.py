@@ -17,30 +17,37 @@ from sandbox.core_items import Items, read
 from sandbox.core_publications import Publications
 from sandbox.faults import Faults
 from sandbox.wechat import WeChat
+from sandbox.wechat_messages import CustomerMessages
+from sandbox.wechat_tokens import Tokens
 from sandbox.world import World
 
 PAGE = Path(__file__).parent / "page"
 
 
-def create_app(data: Path, items: Path | None = None, core_webhook: str | None = None, name: str = "sandbox") -> Sanic[Any, Any]:
+def create_app(
+    data: Path, items: Path | None = None, core_webhook: str | None = None, wechat_messages: str | None = None, name: str = "sandbox"
+) -> Sanic[Any, Any]:
     """A world whose memory is in `data`. `items`: a Guangdong-format JSON-lines file instead of our own catalogue. Raises BadCatalogue."""
     book, faults = Book(data), Faults()
     clock = WorldClock(book)
     made = make_accounts(data)
-    wechat, alipay = WeChat(book, made["wechat"], clock), Alipay(book, made["alipay"], data, clock)
+    listed = made["wechat"]["messages"]
+    tokens = Tokens(book, {one["appid"]: one["secret"] for one in (made["wechat"], *listed)}, clock)
+    wechat, alipay = WeChat(book, made["wechat"], clock, tokens), Alipay(book, made["alipay"], data, clock)
+    chats = CustomerMessages(book, listed, tokens, (clock, faults), wechat_messages)
     catalogue, identity = Items(book), Identity(book, clock)
     catalogue.load(read(items), str(items.name) if items else "own")
     publications = Publications(book)
     publications.load()
     events = Events(book, made["core"], clock, faults, core_webhook)
     cases = Cases(book, catalogue, events)
-    world = World(book, made, (clock, faults, wechat, identity, events))
+    world = World(book, made, (clock, faults, wechat, identity, events, chats))
 
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
     app.config.update(ACCESS_LOG=False, AUTO_EXTEND=False, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=2)
-    _channels(app, faults, wechat, alipay)
+    _channels(app, faults, (wechat, tokens, chats), alipay)
     _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events))
-    _controls(app, world, catalogue, publications, cases)
+    _controls(app, world, (catalogue, publications, cases, chats))
     app.static("/", PAGE / "index.html", name="page", content_type="text/html; charset=utf-8")
     app.static("/page", PAGE, name="page_files")
 
@@ -49,6 +56,7 @@ def create_app(data: Path, items: Path | None = None, core_webhook: str | None =
 
     async def end(_: Any) -> None:
         await events.close()
+        await chats.close()
         book.close()
 
     app.before_server_start(begin)
@@ -56,12 +64,15 @@ def create_app(data: Path, items: Path | None = None, core_webhook: str | None =
     return app
 
 
-def _channels(app: Sanic[Any, Any], faults: Faults, wechat: WeChat, alipay: Alipay) -> None:
+def _channels(app: Sanic[Any, Any], faults: Faults, parts: tuple[WeChat, Tokens, CustomerMessages], alipay: Alipay) -> None:
+    wechat, tokens, chats = parts
     app.add_route(faults.around("wechat", wechat.code_to_session), "/sns/jscode2session", methods=["GET", "POST"], name="jscode2session")
-    app.add_route(faults.around("wechat", wechat.token), "/cgi-bin/token", methods=["GET"], name="token")
-    app.add_route(faults.around("wechat", wechat.stable_token), "/cgi-bin/stable_token", methods=["POST"], name="stable_token")
+    app.add_route(faults.around("wechat", tokens.token), "/cgi-bin/token", methods=["GET"], name="token")
+    app.add_route(faults.around("wechat", tokens.stable_token), "/cgi-bin/stable_token", methods=["POST"], name="stable_token")
     app.add_route(faults.around("wechat", wechat.phone), "/wxa/business/getuserphonenumber", methods=["POST"], name="phone")
     app.add_route(faults.around("wechat", wechat.send), "/cgi-bin/message/subscribe/send", methods=["POST"], name="send")
+    app.add_route(faults.around("wechat", chats.send), "/cgi-bin/message/custom/send", methods=["POST"], name="custom_send")
+    app.add_route(faults.around("wechat", chats.typing), "/cgi-bin/message/custom/typing", methods=["POST"], name="custom_typing")
     app.add_route(faults.around("alipay", alipay.gateway), "/gateway.do", methods=["GET", "POST"], name="gateway")
 
 
@@ -84,7 +95,8 @@ def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, A
         app.add_route(entry, f"/core/v1{path}", methods=[method], name=f"core_{method}_{handler.__qualname__.replace('.', '_')}".lower())
 
 
-def _controls(app: Sanic[Any, Any], world: World, items: Items, publications: Publications, cases: Cases) -> None:
+def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publications, Cases, CustomerMessages]) -> None:
+    items, publications, cases, chats = parts
     for method, path, handler in (
         ("GET", "/accounts", world.accounts),
         ("POST", "/people", world.make_person),
@@ -93,6 +105,8 @@ def _controls(app: Sanic[Any, Any], world: World, items: Items, publications: Pu
         ("POST", "/people/<person:str>/refuse-real-name", world.refuse),
         ("POST", "/wechat/codes", world.wechat_code),
         ("POST", "/wechat/consents", world.wechat_consent),
+        ("GET", "/wechat/messages", chats.chats),
+        ("POST", "/wechat/messages", chats.say),
         ("POST", "/alipay/auth-codes", world.auth_code),
         ("POST", "/alipay/consents", world.alipay_consent),
         ("GET", "/core/cases", cases.listed),

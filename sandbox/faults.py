@@ -16,6 +16,7 @@ PARTIES: dict[str, dict[str, Any]] = {
     "wechat": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
     "alipay": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
     "core": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
+    "wechat_messages": {"duplicate": 0, "forge": False, "late_ms": 0, "down": False},
     "core_webhook": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
 }
 

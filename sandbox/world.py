@@ -13,17 +13,18 @@ from sandbox.core_identity import Identity
 from sandbox.faults import Faults
 from sandbox.people import make_person, shown
 from sandbox.wechat import WeChat
+from sandbox.wechat_messages import CustomerMessages
 
 LEDGERS = ("core", "wechat", "alipay", "messages", "webhooks", "sf", "ems", "kuaidi100")
-PEOPLE = ["person", "id_number", "account", "code", "auth_code", "consent", "alipay_consent", "alipay_access", "alipay_refresh"]
+PEOPLE = ["chat", "window", "person", "id_number", "account", "code", "auth_code", "consent", "alipay_consent", "alipay_access", "alipay_refresh"]
 CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "nonce"]
 
 
 class World:
-    def __init__(self, book: Book, accounts: dict[str, Any], parts: tuple[WorldClock, Faults, WeChat, Identity, Events]) -> None:
+    def __init__(self, book: Book, accounts: dict[str, Any], parts: tuple[WorldClock, Faults, WeChat, Identity, Events, CustomerMessages]) -> None:
         self._book = book
         self._accounts = accounts
-        self._clock, self._faults, self._wechat, self._identity, self._events = parts
+        self._clock, self._faults, self._wechat, self._identity, self._events, self._chats = parts
 
     async def accounts(self, request: Request) -> HTTPResponse:
         return json(self._accounts)
@@ -129,6 +130,7 @@ class World:
     async def reset(self, request: Request) -> HTTPResponse:
         """People, codes, cases, ledgers and faults are gone, and nothing is delivered any more; accounts, tokens, items and counters stay."""
         await self._events.stop()
+        await self._chats.stop()
         with self._book.together():
             self._book.forget(PEOPLE + CASES)
         self._faults.clear()

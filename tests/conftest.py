@@ -61,4 +61,4 @@ async def house(stack: Stack) -> AsyncIterator[House]:
     async with aiohttp.ClientSession() as http:
         own = House(stack, http)
         yield own
-        await own.faults(wechat={}, alipay={}, core={}, core_webhook={})
+        await own.faults(wechat={}, alipay={}, core={}, core_webhook={}, wechat_messages={})

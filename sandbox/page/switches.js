@@ -10,6 +10,15 @@ const PARTIES = {
   wechat: { text: "微信", switches: SERVER },
   alipay: { text: "支付宝", switches: SERVER },
   core: { text: "核心平台", switches: SERVER },
+  wechat_messages: {
+    text: "微信客服消息的推送",
+    switches: [
+      { name: "duplicate", text: "重复：每条多推", unit: "次", max: 20 },
+      { name: "late_ms", text: "迟到：晚推", unit: "毫秒", max: 600000, step: 100 },
+      { name: "forge", text: "伪造：另推签名不对的" },
+      { name: "down", text: "停推：推不出去" },
+    ],
+  },
   core_webhook: {
     text: "核心平台的事件推送",
     switches: [

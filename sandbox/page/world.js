@@ -1,5 +1,6 @@
 // 外面的世界: the people outside, their phones, the core's pushes; asks the sandbox every 1.5 s.
 
+import { chatBox } from "./chat.js";
 import { desk } from "./desk.js";
 import { button, byId, call, clockTime, copy, guarded, h, keptList, moment, shortNo, toast } from "./dom.js";
 import { switches } from "./switches.js";
@@ -23,11 +24,18 @@ const arrived = new Map(); // the ledger of people has no dates: those first see
 let justMade = ""; // whoever was made on this page last stands on top
 const showPeople = keptList(byId("people-list"), { key: (one) => one.person, make: personCard, empty: "还没有人。先新建一个。", step: 6 });
 
-function peopleNow(people) {
+function peopleNow(people, lines) {
   for (const one of people) if (!arrived.has(one.person)) arrived.set(one.person, arrived.size);
   const order = (a, b) => (b.person === justMade) - (a.person === justMade) || (b.pending > 0) - (a.pending > 0) || arrived.get(b.person) - arrived.get(a.person);
   byId("people-count").textContent = people.length ? `${people.length} 人` : "";
-  showPeople([...people].sort(order));
+  const said = grouped(lines);
+  showPeople([...people].sort(order).map((one) => ({ ...one, lines: said.get(one.person) ?? [] })));
+}
+
+function grouped(lines) {
+  const made = new Map();
+  for (const one of lines) made.set(one.person, [...(made.get(one.person) ?? []), one]);
+  return made;
 }
 
 function personCard(first) {
@@ -36,7 +44,8 @@ function personCard(first) {
   const pending = h("div", { class: "pending", hidden: true });
   const code = h("div", { class: "code", role: "status" });
   const buttons = CODES.map((one) => button(one.text, async () => code.replaceChildren(codeBox(one.told, await one.ask(person)))));
-  const node = h("article", { class: "card", "aria-label": first.name }, h("h3", { text: first.name }), pending, facts, h("div", { class: "buttons small" }, ...buttons), code);
+  const chat = chatBox(person, first.name, () => refresh());
+  const node = h("article", { class: "card", "aria-label": first.name }, h("h3", { text: first.name }), pending, facts, h("div", { class: "buttons small" }, ...buttons), code, chat.node);
 
   async function answer(what, told) {
     await call("POST", `/people/${encodeURIComponent(person)}/${what}`, {});
@@ -51,8 +60,9 @@ function personCard(first) {
   function update(one) {
     pending.hidden = one.pending === 0;
     node.classList.toggle("waiting", one.pending > 0);
+    chat.update(one.lines);
   }
-  return { node, update, busy: () => code.hasChildNodes() };
+  return { node, update, busy: () => code.hasChildNodes() || chat.busy() };
 }
 
 function codeBox(told, answer) {
@@ -131,7 +141,7 @@ let told = 0;
 /** Everything at once; an answer older than one already shown is dropped. */
 async function refresh() {
   const own = ++asked;
-  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults"];
+  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages"];
   let answers;
   try {
     answers = await Promise.all(paths.map((path) => call("GET", path)));
@@ -141,11 +151,11 @@ async function refresh() {
   }
   if (own < told) return;
   told = own;
-  const [people, cases, messages, webhooks, faults] = answers;
+  const [people, cases, messages, webhooks, faults, chats] = answers;
   names = new Map(people.people.map((one) => [one.person, one.name]));
-  peopleNow(people.people);
+  peopleNow(people.people, chats.lines);
   showCases(cases.cases);
-  messagesNow(messages.entries);
+  messagesNow(messages.entries.filter((one) => one.kind === "message")); // replies to a chat are shown in the chat
   pushesNow(webhooks.entries);
   showFaults(faults);
   linked(true);

@@ -120,6 +120,59 @@ def test_development_may_use_a_short_secret_but_not_none() -> None:
         check(make_settings(**{**RASA, "actions_secret": ""}, profile="dev"))
 
 
+def make_wechat(**changes: Any) -> dict[str, Any]:
+    real = {"name": "city", "kind": "official", "appid": "wx0000000000000001", "secret": "SECRET", "token": "TOKEN1", "mode": "safe"}
+    return {**real, "aes_keys": ["9" * 43], **changes}
+
+
+def wechat_problems(*accounts: Any, profile: str = "production") -> list[str]:
+    try:
+        check(make_settings(profile=profile, wechat_messages=json.dumps(accounts)))
+    except BadSettings as exc:
+        assert "SECRET" not in str(exc) and "TOKEN1" not in str(exc) and "9" * 43 not in str(exc)
+        return exc.problems
+    return []
+
+
+def test_accounts_of_wechat_messages_pass_and_the_mini_programs_secret_is_not_repeated() -> None:
+    own = {key: value for key, value in make_wechat(name="own", kind="miniprogram", appid="wx1234567890abcdef").items() if key != "secret"}
+    assert wechat_problems(make_wechat(), own) == []
+    accounts, _ = make_settings(wechat_messages=json.dumps([own])).wechat_message_accounts()
+    assert accounts[0].secret == "c" and "c'" not in repr(accounts[0]) and "TOKEN1" not in repr(accounts)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "Stadt!"},
+        {"kind": "robot"},
+        {"appid": ""},
+        {"appid": "wxsandbox0123456789"},
+        {"secret": ""},
+        {"token": "a b"},
+        {"mode": "open"},
+        {"mode": "plain"},
+        {"aes_keys": []},
+        {"aes_keys": ["9" * 42]},
+        {"aes_keys": "9" * 43},
+        {"colour": "SECRET"},
+    ],
+)
+def test_one_thing_wrong_with_an_account_is_one_sentence(changes: dict[str, Any]) -> None:
+    assert [one.startswith("ZHANGBAN_WECHAT_MESSAGES 第 1 个账号：") for one in wechat_problems(make_wechat(**changes))] == [True]
+
+
+def test_everything_wrong_with_all_accounts_is_told_at_once() -> None:
+    assert len(wechat_problems(make_wechat(token="", mode="x"), make_wechat(secret=None, aes_keys=None))) == 6
+    assert len(wechat_problems("not an account")) == 1
+    with pytest.raises(BadSettings, match="JSON 数组"):
+        check(make_settings(wechat_messages="{"))
+
+
+def test_plain_mode_is_for_development() -> None:
+    assert wechat_problems(make_wechat(mode="plain", aes_keys=[]), profile="dev") == []
+
+
 def test_values_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZHANGBAN_PORT", "many")
     with pytest.raises(BadSettings, match="ZHANGBAN_PORT"):

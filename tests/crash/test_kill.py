@@ -6,6 +6,7 @@ import uuid
 import aiohttp
 import pytest
 
+from kit.mongo import connect
 from miniapp_api.stack import Stack
 from tests.api.house import House, Resident, make_resident, until
 
@@ -90,6 +91,32 @@ async def test_a_kill_in_the_middle_of_core_events_tells_everybody_once(house: H
         assert [row["case_no"] for row in inbox] == [case_no]
         pushed = [one for one in await house.ledger("messages") if one["person"] == resident.person["person"]]
         assert (len(pushed), outcome) in ((1, "sent"), (1, "unknown"), (0, "unknown"))
+
+
+@pytest.mark.parametrize("victim", ["api", "mongod"])
+async def test_a_kill_in_the_middle_of_wechat_answers_loses_none_and_says_none_twice(house: House, victim: str) -> None:
+    await house.world("POST", "/world/clock", {"speed": 0.3})  # WeChat's repeats outlast the restart
+    people = [await house.world("POST", "/world/people", {}) for _ in range(RESIDENTS)]
+    await house.faults(wechat={"latency_ms": 60})
+    for person in people:
+        await house.world("POST", "/world/wechat/messages", {"person": person["person"], "text": "补办身份证要带什么"})
+    await asyncio.sleep(0.05)
+    await kill_and_restart(house.stack, victim)
+    database = connect(house.stack.env["MONGO_URL"], "zhangban")
+
+    async def all_taken() -> bool:
+        taken = [one["person"] for one in await house.ledger("wechat") if one["kind"] == "message.delivery" and one["result"] == "200"]
+        waiting = await database["wechat_messages"].count_documents({"state": {"$ne": "done"}})
+        return {person["person"] for person in people} <= set(taken) and waiting == 0
+
+    await until(all_taken, 90)
+    outcomes = [row["replies"][0]["outcome"] async for row in database["wechat_messages"].find({}).sort("at", -1).limit(RESIDENTS)]
+    await database.close()
+    await house.world("POST", "/world/clock", {"speed": 1})
+    got = [one["person"] for one in await house.ledger("messages") if one["kind"] == "reply"]
+    mine = [got.count(person["person"]) for person in people]
+    assert set(outcomes) <= {"sent", "unknown"} and max(mine) == 1
+    assert outcomes.count("sent") <= sum(mine) <= RESIDENTS
 
 
 async def test_without_redis_nobody_is_logged_out_and_everything_goes_on(house: House) -> None:
