@@ -1,4 +1,4 @@
-"""Makes the list of matters that the tokenizer replaces by one sign, from the table of everyday names.
+"""Makes the list of words that the tokenizer keeps whole, from the table of everyday names.
 
 python words.py FOLDER_OF_EVERYDAY_NAMES OUT_FILE        (standard library only)
 A line there reads `official words < everyday phrases`, by comma; `+` joins what must stand together, `/` parts what may stand for another; `*` begins a line about an act.

@@ -1,4 +1,4 @@
-"""Cuts a resident's question into words: one form for all ways of writing, the end of a long message, matters replaced by one sign.
+"""Cuts a resident's question into words: one form for all ways of writing, the clause that asks, the catalogue's own words whole.
 
 jieba is used through an object of our own, so that nothing that happens to the process-wide jieba matters here.
 """
@@ -22,10 +22,10 @@ from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-MATTER = "某事"  # what every matter of the catalogue becomes: people differ in what they ask about, not in how they ask
 _COUNT = 2000  # a matter is as common as 护照 in general text
 _SIMPLIFIED = opencc.OpenCC("t2s")
 _CLAUSE = re.compile(r"[^。!?;,…~\n]*[。!?;,…~\n]*")
+_ASKS = re.compile(r"[吗嘛么不没否未呢冇]\W*$|啥|什么|哪|[去到在从]那里|多少|[几多][个天久次趟钱回时长大岁]|怎|咋|如何|何[时处]|谁|几[多耐时]|[能可要会行有是]不|有没有|是否|能否|可否|点[样先]|边[度个]|[乜咩]|\?")
 _NOT_WORDS = re.compile(r"[\W_]+")
 _COURTESY = re.compile(
     r"^(非常|十分|多|万分|先)?(谢谢|感谢|多谢|谢了|唔该|辛苦|麻烦|拜托|劳驾|thx|thanks?)(了|啦|您|你|大家|领导|政府|解答|回复|告知|指点|帮忙|一下|哈|啊|呀|们)*$"
@@ -38,18 +38,22 @@ def folded(text: str) -> str:
     return str(_SIMPLIFIED.convert(unicodedata.normalize("NFKC", text))).lower().strip()
 
 
-def end_of(text: str, longest: int) -> str:
-    """The clauses a message ends with, thanks left out, about `longest` characters; all of a shorter one."""
+def asked_in(text: str, longest: int) -> str:
+    """From the last clause that asks on; where none does, the clauses at the end, about `longest` characters. Thanks at the end are left out.
+
+    店转给表弟了，执照要改，带啥 is a question about what to bring, and all that stands before it is about something else.
+    """
     clauses = [one for one in _CLAUSE.findall(text) if _NOT_WORDS.sub("", one)]
     while len(clauses) > 1 and _COURTESY.match(_NOT_WORDS.sub("", clauses[-1])):
         clauses.pop()
+    for at in range(len(clauses) - 1, -1, -1):
+        if _ASKS.search(clauses[at]):
+            return "".join(clauses[at:])
     kept: List[str] = []
-    size = 0
     for clause in reversed(clauses):
-        if kept and size + len(clause) > longest:
+        if kept and sum(map(len, kept)) + len(clause) > longest:
             break
         kept.append(clause)
-        size += len(clause)
     return "".join(reversed(kept))
 
 
@@ -86,11 +90,10 @@ class ZhTokenizer(Tokenizer):
         super().__init__(config)
         self._storage = storage
         self._resource = resource
-        self._matters = frozenset(matters)
         self._longest = int(config["longest"])
         self._jieba = jieba.Tokenizer()
         self._jieba.initialize()
-        for word in self._matters:
+        for word in filter(None, matters):
             self._jieba.add_word(word, _COUNT)
 
     @classmethod
@@ -111,14 +114,10 @@ class ZhTokenizer(Tokenizer):
         return self._resource
 
     def tokenize(self, message: Message, attribute: Text) -> List[Token]:
-        text = end_of(folded(message.get(attribute)), self._longest)
+        text = asked_in(folded(message.get(attribute)), self._longest)
         tokens: List[Token] = []
         for word, start, end in self._jieba.tokenize(text):
             if not _NOT_WORDS.sub("", word) and word not in "?!":
                 continue
-            if word in self._matters:
-                if not tokens or tokens[-1].lemma != MATTER:
-                    tokens.append(Token(word, start, end, lemma=MATTER))
-            else:
-                tokens.append(Token(word, start, end))
+            tokens.append(Token(word, start, end))
         return tokens or [Token(text or "?", 0)]
