@@ -4,6 +4,8 @@ import ast
 import logging
 from pathlib import Path
 
+from tests.house.python_files import python_files
+
 ROOT = Path(__file__).parents[2]
 TAKEN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -18,7 +20,7 @@ def collisions(source: str) -> list[str]:
 
 
 def test_no_extra_field_has_a_name_that_logging_uses() -> None:
-    found = {path.relative_to(ROOT).as_posix(): collisions(path.read_text()) for path in ROOT.glob("[!.]*/**/*.py")}
+    found = {name: collisions(path.read_text()) for name, path in python_files(ROOT)}
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
