@@ -20,7 +20,7 @@ def collisions(source: str) -> list[str]:
 
 
 def test_no_extra_field_has_a_name_that_logging_uses() -> None:
-    found = {name: collisions(path.read_text()) for name, path in python_files(ROOT)}
+    found = {path.relative_to(ROOT).as_posix(): collisions(path.read_text()) for path in python_files(ROOT)}
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
