@@ -8,6 +8,7 @@ from kit.errors import NotReached, Outside, Unknown
 from kit.http import Http
 
 PARTY = "rasa"
+_LOOK = "rasa readiness"  # apart, so that looking whether it is back does not keep the breaker of the turns open
 PATIENCE = 1.5  # seconds; a resident who waits longer is answered by the search alone
 
 
@@ -41,6 +42,6 @@ class Rasa:
         if not self._url:
             return False
         try:
-            return (await self._http.send(PARTY, "GET", f"{self._url}/", seconds=1.0)).status == 200
+            return (await self._http.send(_LOOK, "GET", f"{self._url}/", seconds=1.0)).status == 200
         except Outside:
             return False

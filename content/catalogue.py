@@ -69,4 +69,5 @@ class Catalogue:
     async def refresh(self) -> None:
         """Read the catalogue's state; rebuild the index beside the old one when the revision moved. When it fails, the old copy goes on serving, dated."""
         await self.look()
-        await self.finder.refresh(self.state.revision)
+        if self.state.first_load_done:  # an index of half a catalogue would answer for the whole
+            await self.finder.refresh(self.state.revision)

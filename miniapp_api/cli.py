@@ -120,6 +120,25 @@ def bot_talk(api: _Api = _API) -> None:
     raise SystemExit(_plain(lambda: talk.talk(api.rstrip("/"))))
 
 
+@bot.command("misses")
+def bot_misses(limit: Annotated[int, typer.Option(min=1, max=10_000, help="最多列出多少组")] = 50) -> None:
+    """列出智能助手没有帮上忙的提问，按原因和最接近的事项归组（MONGO_URL 的数据库）。例：zhangban bot misses --limit 20"""
+    from miniapp_api import bot_misses as kept
+
+    raise SystemExit(_plain(lambda: kept.misses(limit)))
+
+
+@bot.command("handovers")
+def bot_handovers(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="最多列出多少段")] = 20,
+    done: Annotated[str | None, typer.Option(help="这一段已经处理，从队列里去掉")] = None,
+) -> None:
+    """列出等待人工的对话，等得久的在前（MONGO_URL 的数据库，密钥与 API 的相同）。例：zhangban bot handovers --done ho_…"""
+    from miniapp_api import bot_misses as kept
+
+    raise SystemExit(_plain(lambda: kept.handovers(limit, done)))
+
+
 def _plain(command: Callable[[], int | None]) -> int:
     """A missing part, bad setting or busy port is one clear sentence, never a stack trace."""
     from kit.embedded import DidNotStart, FolderInUse, MissingPart

@@ -172,6 +172,12 @@ def _account(given: WeChatMessagesAccount) -> Account:
     return Account(given.name, given.kind, given.appid, given.mode, WeChatCrypto(given.token, given.aes_keys, given.appid))
 
 
+def conversations_store(settings: Settings) -> tuple[Mongo, Conversations]:
+    """The assistant's conversations, and the client to close when done."""
+    mongo = connect(settings.mongo_url, settings.mongo_database)
+    return mongo, Conversations(mongo, keyring(settings))
+
+
 def tallies_store(settings: Settings) -> tuple[Mongo, Tallies]:
     """What residents asked and read, and the client to close when done."""
     mongo = connect(settings.mongo_url, settings.mongo_database)

@@ -170,3 +170,17 @@ def test_what_residents_need_of_the_whole_element_set_is_in_the_parts() -> None:
         "contact": "咨询电话：0990-1；咨询网址：https://ask.example；咨询邮箱：ask@example.cn；监督投诉：0990-2",
     }
     assert parts["fee"]["online_payment"] is True and parts["conditions"]["quantity_limit"] == "每年一百个"
+
+
+async def test_half_a_catalogue_is_not_searched(store: Content) -> None:
+    """Whoever asked during the first load would hear that the other half does not exist."""
+    catalogue, feed = make_catalogue(store), Feed(*(record(n, make_item(f"I{n}")) for n in range(1, 6)))
+    feed.fail_at = "4"
+    with pytest.raises(NotReached):
+        await sync(store, feed)  # type: ignore[arg-type]  # the pretend core
+    await catalogue.refresh()
+    assert catalogue.finder.revision is None
+    feed.fail_at = None
+    await sync(store, feed)  # type: ignore[arg-type]
+    await catalogue.refresh()
+    assert catalogue.finder.find("", Filters(), 0, 10).total == 5

@@ -315,6 +315,7 @@ async def test_rows_of_the_first_release_without_dates_are_served_and_shaped_ane
     old = {name: value for name, value in make_item("I1").items() if name not in ("mobile_url", "special_procedures", "consultation")}
     await mongo["items"].insert_one({"_id": "I1", "version": 1, "seq": 4, "item": old, "changed": 1, "synced_at": days_from_now(-9)})
     await mongo["item_versions"].insert_one({"_id": "I1@1", "item": old, "at": days_from_now(-9)})
+    await mongo["catalogue"].insert_one({"_id": "state", "cursor": "4", "revision": 1, "as_of": days_from_now(-9)})
     assert (await served(store))["state"] == "in_effect" and await listed(store) == ["I1"]
     assert [one["version"] for one in await versions_of(store, "I1")] == [1]
     await feed_in(store, removed(5, version=2))
