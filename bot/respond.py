@@ -17,6 +17,7 @@ FALLBACK = "nlu_fallback"
 _SMALL_TALK = {"greet": texts.GREETING, "thanks": texts.THANKS, "goodbye": texts.GOODBYE, "affirm": texts.AFFIRM, "deny": texts.DENY}
 _BETWEEN = re.compile(r"[，,、；;：:（）()/]")
 _BY_PLACE = ("location", "contact", "process", "overview")  # parts that differ from district to district
+_SMALL = 8  # characters; what is longer is heard out, whatever it sounds like
 _NAMES_SOMETHING = 4  # characters beside the ordinary words
 _FEWEST_REGIONS = 3  # with fewer, the nearest is answered and the other offered
 
@@ -44,7 +45,7 @@ async def respond(heard: Heard, knowledge: Knowledge) -> Said | None:
         return await _chosen(heard, offer, knowledge)
     if offers.is_number(heard.text):
         return None  # nothing is offered that it could pick
-    if heard.intent in _SMALL_TALK:
+    if heard.intent in _SMALL_TALK and len(heard.text) <= _SMALL:
         return _plainly(heard, _SMALL_TALK[heard.intent])
     if heard.intent == "human":
         return Said(reply=Reply(text=texts.HUMAN_AWAY), memory=memory, intent="human", lookup="human")
@@ -59,8 +60,17 @@ async def respond(heard: Heard, knowledge: Knowledge) -> Said | None:
             return await _moved(heard, memory.item, region, knowledge)
         return await _followed_up(heard, memory.item, knowledge)
     if findings.certain:
-        return await _answered(heard, findings, knowledge)
+        return await _answered(_likeliest(heard), findings, knowledge)
+    if heard.intent in _SMALL_TALK:
+        return _plainly(heard, _SMALL_TALK[heard.intent])
     return _asked_back(heard, findings)
+
+
+def _likeliest(heard: Heard) -> Heard:
+    """Small talk that names a matter was none: the next likeliest ask. What was not understood gets the overview."""
+    if heard.intent not in _SMALL_TALK:
+        return heard
+    return replace(heard, intent=next((one for one in heard.guesses if one in ASKS), "overview"))
 
 
 async def _found(heard: Heard, knowledge: Knowledge) -> Findings:
