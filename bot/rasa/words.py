@@ -1,7 +1,7 @@
 """Makes the list of words that the tokenizer keeps whole, from the table of everyday names.
 
 python words.py FOLDER_OF_EVERYDAY_NAMES OUT_FILE        (standard library only)
-A line there reads `official words < everyday phrases`, by comma; `+` joins what must stand together, `/` parts what may stand for another; `*` begins a line about an act.
+A line there reads `official words < everyday phrases`; `*` begins a line about an act, `#` a comment. The everyday side is left out: whole phrases as words made the model worse.
 """
 
 import re
@@ -19,15 +19,15 @@ _HAN = re.compile(r"[一-鿿]{2,8}|[a-z][a-z0-9]{1,9}")
 
 
 def matters(folder):
-    """Sorted words of two to eight characters that name a matter or who and what it is about."""
+    """Sorted words of two to eight characters that name a matter, or whom and what it is about."""
     found = set()
     for file in sorted(Path(folder).glob("*.txt")):
         for line in file.read_text(encoding="utf-8").splitlines():
             line = unicodedata.normalize("NFKC", line).lower().strip()
-            official, arrow, everyday = line.partition("<")
+            official, arrow, _ = line.partition("<")
             if not arrow or line[0] in "#*":
                 continue
-            words = re.split(r"[\s()、,/]+", official) + re.split(r"[,/+]", everyday)
+            words = re.split(r"[\s()、,]+", official)
             found.update(word for word in (one.strip() for one in words) if _HAN.fullmatch(word) and not _ASKS.search(word))
     return sorted(found)
 

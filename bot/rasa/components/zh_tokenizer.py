@@ -83,7 +83,7 @@ class ZhTokenizer(Tokenizer):
     @classmethod
     def fingerprint_addon(cls, config: Dict[Text, Any]) -> Optional[Text]:
         """A changed dictionary is a changed component: without this a cached one would be trained on."""
-        file = Path(config["words"])
+        file = Path({**cls.get_default_config(), **config}["words"])
         return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
     def __init__(self, config: Dict[Text, Any], storage: ModelStorage, resource: Resource, matters: List[Text]) -> None:
