@@ -1,6 +1,6 @@
 """Rasa's custom actions, over its wire protocol: which action is wanted and what was understood come in, events and one answer go out.
 
-Shapes: rasa.com/docs, "action server". rasa-sdk is not used (docs/decisions/0017): its classes cost more to import than this costs to read.
+Shapes: rasa.com/docs, "action server". rasa-sdk is not used (docs/decisions/0019): its classes cost more to import than this costs to read.
 """
 
 from collections.abc import Mapping
