@@ -14,6 +14,8 @@ from bot.respond import FALLBACK, Heard, affirmation, give_up, mirrored, rephras
 
 TWO_STAGES = "action_two_stage_fallback"
 _STAGES = {"action_default_ask_affirmation": affirmation, "action_default_ask_rephrase": rephrase, "action_default_fallback": give_up}
+_LAST = "action_default_fallback"  # without a rewind Rasa calls it again until its limit of ten
+_MAY_BE_ASKED_BACK = (FALLBACK, "out_of_scope")  # any other intent is taken for the answer to the question, round and round for a minute
 ACTIONS = frozenset({"action_guide", "action_progress", "action_payment", "action_human", "action_complaint", "action_small_talk", *_STAGES})
 
 
@@ -60,9 +62,11 @@ async def act(body: bytes, knowledge: Knowledge) -> dict[str, Any]:
     heard = _heard(asked.tracker.latest_message)
     stage = _STAGES.get(asked.next_action)
     said = stage(heard) if stage else await respond(heard, knowledge)
-    if said is None:
+    if said is None and heard.intent in _MAY_BE_ASKED_BACK:
         return {"events": [{"event": "followup", "name": TWO_STAGES}], "responses": []}
-    return {"events": _slots(mirrored(said.memory)), "responses": [{"custom": said.model_dump(mode="json")}]}
+    said = said or affirmation(heard)
+    events = [{"event": "rewind"}] if asked.next_action == _LAST else _slots(mirrored(said.memory))
+    return {"events": events, "responses": [{"custom": said.model_dump(mode="json")}]}
 
 
 def _heard(message: _Message) -> Heard:

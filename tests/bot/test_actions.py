@@ -38,6 +38,9 @@ async def test_what_is_not_understood_starts_the_two_stages_and_each_has_its_wor
     assert [one.title for one in said.reply.buttons] == ["要多少钱", "在哪里办"] and said.memory.confused == 1
     for action in ("action_default_ask_rephrase", "action_default_fallback"):
         assert (await act(asked("呜啦", "nlu_fallback", action), shelf()))["responses"][0]["custom"]["reply"]["cards"] == []
+    assert (await act(asked("呜啦", "nlu_fallback", "action_default_fallback"), shelf()))["events"] == [{"event": "rewind"}]
+    number = await act(asked("3", "goodbye", "action_small_talk"), shelf())
+    assert number["responses"][0]["custom"]["miss"] == "nlu_fallback" and all(one["event"] == "slot" for one in number["events"])
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"next_action": "action_guide"}', b"\xff", orjson.dumps({"next_action": 1, "tracker": {}})])
