@@ -6,6 +6,7 @@ A line in: {"text": "…", …}. A line out: the same with intent, confidence, m
 
 import asyncio
 import json
+import logging
 import os
 import resource
 import sys
@@ -18,6 +19,9 @@ os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
 async def main(model):
     began = time.perf_counter()
     from rasa.core.agent import Agent
+    from rasa.utils.log_utils import configure_structlog
+
+    configure_structlog(logging.WARNING)  # it would write to stdout, between the answers
 
     agent = Agent.load(model)
     loaded = time.perf_counter() - began

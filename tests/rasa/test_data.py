@@ -101,7 +101,9 @@ def test_none_is_a_question_that_is_measured(rows: list[tuple[str, str]]) -> Non
     for file in (ROOT / "bench/questions").glob("*.jsonl"):
         for line in file.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            measured.update(written(one) for one in [row.get("text"), *row.get("turns", [])] if isinstance(one, str))
+            asked = [row, *(turn for turn in row.get("turns", []) if isinstance(turn, dict))]
+            measured.update(written(one["text"]) for one in asked if "text" in one)
+            measured.update(written(one) for one in row.get("turns", []) if isinstance(one, str))
     assert len(measured) > 100
     assert [text for _, text in rows if written(text) in measured] == []
 
