@@ -107,10 +107,7 @@ def environment(*, actions_url: str, actions_secret: str, redis_url: str) -> dic
         "RASA_REDIS_DB": redis.path.strip("/") or "0",
         "RASA_REDIS_PASSWORD": unquote(redis.password or ""),
         "SANIC_WORKERS": "1",
-        # A classifier of a few hundred kilobytes: more threads only wait for each other.
-        "OMP_NUM_THREADS": "1",
-        "TF_INTRA_OP_PARALLELISM_THREADS": "1",
-        "TF_INTER_OP_PARALLELISM_THREADS": "1",
+        "MAX_NUMBER_OF_PREDICTIONS": "6",  # actions a message may lead to; more is a loop, and the turn degrades
     }
 
 
@@ -213,4 +210,6 @@ def _plain_environment() -> dict[str, str]:
     """No PYTHONDONTWRITEBYTECODE (it costs 16 CPU-seconds at every start), no other environment's PYTHONPATH, no usage reports."""
     kept = {name: value for name in _PASSED_ON if (value := os.environ.get(name))}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "SQLALCHEMY_SILENCE_UBER_WARNING": "1", "PYTHONWARNINGS": "ignore"}
-    return {"LANG": "C.UTF-8", **kept, **quiet, "PYTHONUTF8": "1", "RASA_TELEMETRY_ENABLED": "false"}
+    # A classifier of two megabytes: more threads only wait for each other, and spin while they do.
+    single = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS")} | {f"TF_{one}_OP_PARALLELISM_THREADS": "1" for one in ("INTRA", "INTER")}
+    return {"LANG": "C.UTF-8", **kept, **quiet, **single, "PYTHONUTF8": "1", "RASA_TELEMETRY_ENABLED": "false"}
