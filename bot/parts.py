@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.cleaning import plain
 from bot.reply import LONGEST, Part
-from kit.phones import HOTLINE, first_phone
+from kit.phones import first_phone
 
 Json = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ QUESTIONS: dict[Part, str] = {
     "overview": "办事指南",
 }
 _NAME = 60  # characters of a name
-_MORE = "点开卡片看全部。"
+_MORE = "\n……没有列完，点开卡片看全部。"
 
 
 def told(guide: Json, part: Part, options: Sequence[str] = ()) -> str:
@@ -58,9 +58,9 @@ def named(guide: Json) -> str:
 
 
 def whom_to_ask(guide: Json) -> str:
-    """The department and its number; the hotline where it gave none."""
+    """The department and its number; where it gave none, no number is said."""
     phone = phone_of(guide["parts"]["contact"]["consult"])
-    return f"请咨询{plain(guide['department'], _NAME)}：{phone}" if phone else f"请拨打 {HOTLINE} 问问{plain(guide['department'], _NAME)}"
+    return f"请咨询{plain(guide['department'], _NAME)}" + (f"：{phone}" if phone else "，或拨打政务服务热线")
 
 
 def phone_of(text: str | None) -> str | None:
@@ -77,7 +77,7 @@ def _materials(guide: Json) -> str:
     items = part["items"]
     if not items:
         return f"{named(guide)}不用提交材料。"
-    return _listed(f"{named(guide)}要准备 {len(items)} 样材料：", [_material(one) for one in items])
+    return _listed(f"{named(guide)}要准备这些材料：", [_material(one) for one in items])
 
 
 def _chosen(guide: Json, options: Sequence[str]) -> str:
@@ -141,7 +141,7 @@ def _conditions(guide: Json) -> str:
 def _contact(guide: Json) -> str:
     part = guide["parts"]["contact"]
     if not part["recorded"]:
-        return f"{named(guide)}没有登记咨询电话，请拨打 {HOTLINE} 问问{plain(guide['department'], _NAME)}。"
+        return f"{named(guide)}没有登记咨询电话，{whom_to_ask(guide)}。"
     return f"{named(guide)}：{part['text']}。"
 
 
@@ -172,7 +172,7 @@ def _overview(guide: Json) -> str:
     facts += [parts["visits"]["text"]] if parts["visits"]["recorded"] else []
     materials = parts["materials"]
     if materials["recorded"]:
-        facts.append(f"材料 {len(materials['items'])} 样" if materials["items"] else "不用提交材料")
+        facts += [] if materials["items"] else ["不用提交材料"]
     if parts["location"]["recorded"]:
         facts.append(f"地点：{plain(_address(parts['location']['items'][0]), 60)}")
     return f"{named(guide)}{'；'.join(facts)}。您想了解哪一方面？"
@@ -184,14 +184,14 @@ def _missing(guide: Json, part: Part, *, short: bool = False) -> str:
 
 
 def _listed(head: str, lines: list[str]) -> str:
-    """Numbered lines as far as they fit; a list that goes on says how long it is."""
+    """A line each as far as they fit, without numbers: every figure of a reply is one of the item's. A list that goes on says so."""
     if len(lines) == 1:
         return f"{head}{lines[0]}。"
     text = head
-    for number, line in enumerate(lines, 1):
-        more = f"\n{number}. {line}"
-        if len(text) + len(more) > LONGEST - 40:
-            return f"{text}\n……共 {len(lines)} 项，{_MORE}" if number > 1 else plain(f"{text}{more}", LONGEST - 40) + _MORE
+    for line in lines:
+        more = f"\n· {line}"
+        if len(text) + len(more) > LONGEST - len(_MORE):
+            return (text if text != head else plain(f"{text}{more}", LONGEST - len(_MORE))) + _MORE
         text += more
     return f"{text}\n"
 
