@@ -26,7 +26,7 @@ class Stand:
         self.asked: list[Any] = []
         self.url = ""
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(await request.json() if request.can_read_body else request.path)
         answered = self.answer
         if callable(answered):
@@ -38,7 +38,7 @@ class Stand:
 async def stand() -> AsyncIterator[Stand]:
     own = Stand()
     app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", own)
+    app.router.add_route("*", "/{rest:.*}", own.serve)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
