@@ -44,6 +44,7 @@ class _Message(_Shape):
 
 class _Tracker(_Shape):
     latest_message: _Message
+    slots: dict[str, Any] = Field(default_factory=dict)
 
 
 class _Asked(_Shape):
@@ -65,8 +66,8 @@ async def act(body: bytes, knowledge: Knowledge) -> dict[str, Any]:
     if said is None and heard.intent in _MAY_BE_ASKED_BACK:
         return {"events": [{"event": "followup", "name": TWO_STAGES}], "responses": []}
     said = said or affirmation(heard)
-    events = [{"event": "rewind"}] if asked.next_action == _LAST else _slots(mirrored(said.memory))
-    return {"events": events, "responses": [{"custom": said.model_dump(mode="json")}]}
+    events = [{"event": "rewind"}] if asked.next_action == _LAST else _changed(asked.tracker.slots, mirrored(said.memory))
+    return {"events": events, "responses": [{"custom": said.model_dump(mode="json", exclude_defaults=True)}]}
 
 
 def _heard(message: _Message) -> Heard:
@@ -74,5 +75,6 @@ def _heard(message: _Message) -> Heard:
     return Heard(message.text or "", message.intent.name or FALLBACK, message.metadata.memory, guesses)
 
 
-def _slots(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"event": "slot", "name": name, "value": value, "timestamp": None} for name, value in values.items()]
+def _changed(slots: Mapping[str, Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rasa goes through every event of a conversation at every turn: only what is new to it."""
+    return [{"event": "slot", "name": name, "value": value, "timestamp": None} for name, value in values.items() if slots.get(name) != value]

@@ -24,7 +24,7 @@ class Rasa:
         """Raises NotReached, Unknown: Rasa is away, slow, or its action failed, which it tells by an empty list."""
         if not self._url:
             raise NotReached(PARTY, "none_configured")
-        content = {"sender": conversation_id, "message": text, "metadata": {"memory": memory.model_dump(mode="json")}}
+        content = {"sender": conversation_id, "message": text, "metadata": {"memory": memory.model_dump(mode="json", exclude_defaults=True)}}
         url, headers = f"{self._url}/webhooks/rest/webhook", {"Content-Type": "application/json"}
         reply = await self._http.send(PARTY, "POST", url, headers=headers, body=orjson.dumps(content), seconds=self._patience)
         if reply.status != 200:

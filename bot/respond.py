@@ -261,4 +261,4 @@ def without_rasa(heard: Heard) -> Said:
 
 def mirrored(memory: Memory) -> dict[str, Any]:
     """Slots of Rasa that follow our memory."""
-    return {"item": memory.item, "region": memory.region, "part": memory.part, "options": list(memory.options)}
+    return {"item": memory.item, "region": memory.region, "part": memory.part, "options": list(memory.options) or None}

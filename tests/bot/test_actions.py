@@ -13,7 +13,7 @@ from tests.bot.shelf import shelf
 
 def asked(text: str, intent: str, action: str = "action_guide", **more: Any) -> bytes:
     message = {"text": text, "intent": {"name": intent, "confidence": 0.9}, "entities": [], **more}
-    tracker = {"sender_id": "talk_1", "slots": {}, "latest_message": message, "events": []}
+    tracker = {"sender_id": "talk_1", "slots": message.pop("slots", {}), "latest_message": message, "events": []}
     return orjson.dumps({"next_action": action, "sender_id": "talk_1", "version": "3.6.21", "tracker": tracker, "domain": {}})
 
 
@@ -25,8 +25,11 @@ async def test_one_custom_answer_and_slots_that_follow_the_memory() -> None:
         "item": said.reply.cards[0].item_code,
         "region": "990102",
         "part": "time_limit",
-        "options": [],
     }
+    again = await act(
+        asked("护照补发要多久", "time_limit", metadata={"memory": {"region": "990102"}}, slots={"region": "990102", "part": "fee"}), shelf()
+    )
+    assert {one["name"] for one in again["events"]} == {"item", "part"}
 
 
 async def test_what_is_not_understood_starts_the_two_stages_and_each_has_its_words() -> None:
@@ -37,7 +40,7 @@ async def test_what_is_not_understood_starts_the_two_stages_and_each_has_its_wor
     said = Said.model_validate(affirm["responses"][0]["custom"])
     assert [one.title for one in said.reply.buttons] == ["要多少钱", "在哪里办"] and said.memory.confused == 1
     for action in ("action_default_ask_rephrase", "action_default_fallback"):
-        assert (await act(asked("呜啦", "nlu_fallback", action), shelf()))["responses"][0]["custom"]["reply"]["cards"] == []
+        assert (await act(asked("呜啦", "nlu_fallback", action), shelf()))["responses"][0]["custom"]["reply"].get("cards") is None
     assert (await act(asked("呜啦", "nlu_fallback", "action_default_fallback"), shelf()))["events"] == [{"event": "rewind"}]
     number = await act(asked("3", "goodbye", "action_small_talk"), shelf())
     assert number["responses"][0]["custom"]["miss"] == "nlu_fallback" and all(one["event"] == "slot" for one in number["events"])
