@@ -19,6 +19,7 @@ _BETWEEN = re.compile(r"[，,、；;：:（）()/]")
 _BY_PLACE = ("location", "contact", "process", "overview")  # parts that differ from district to district
 _SMALL = 8  # characters; what is longer is heard out, whatever it sounds like
 _NAMES_SOMETHING = 4  # characters beside the ordinary words
+_SHARED = 0.5  # of their pairs, that stand in the guide at hand
 _FEWEST_REGIONS = 3  # with fewer, the nearest is answered and the other offered
 
 
@@ -74,15 +75,18 @@ def _likeliest(heard: Heard) -> Heard:
 
 
 async def _found(heard: Heard, knowledge: Knowledge) -> Findings:
-    """A matter nobody here has heard of is a matter too: what is asked of it is not asked of the one before."""
+    """What the words of a message belong to: the matter at hand, where its guide has them; else one nobody here has heard of is a matter too."""
     findings = knowledge.find(heard.text, heard.memory.region)
     matter = asks.matter_of(heard.text)
-    if findings.topical or len(matter) < _NAMES_SOMETHING:
+    pairs = {matter[place : place + 2] for place in range(len(matter) - 1)}
+    if findings.certain or (findings.topical and heard.memory.item is None):
         return findings
     guide = await knowledge.guide(heard.memory.item) if heard.memory.item else None
     at_hand = orjson.dumps(dict(guide)).decode() if guide else ""
-    known = any(matter[place : place + 2] in at_hand for place in range(len(matter) - 1))
-    return findings if known else replace(findings, topical=True, certain=False)
+    known = sum(pair in at_hand for pair in pairs)
+    if guide and known >= _SHARED * len(pairs):
+        return replace(findings, topical=False)
+    return replace(findings, topical=findings.topical or (len(matter) >= _NAMES_SOMETHING and not known))
 
 
 def _is_about_the_same(item: str, findings: Findings) -> bool:
