@@ -12,7 +12,7 @@ import pytest
 
 from kit.mongo import Mongo, connect
 from sandbox.wechat_push import push
-from tests.api.house import Answer, House, Json, until
+from tests.api.house import Answer, House, Json, make_resident, until
 
 CALLBACK = "/callbacks/wechat/messages"
 
@@ -82,6 +82,34 @@ async def test_who_writes_in_wechat_gets_an_answer(house: House, person: Json, a
     assert len(answers) == 1 and "身份证" in answers[0]["text"] and "回复数字选择" in answers[0]["text"]
     assert answers[0]["account"] == account
     assert [one["result"] for one in await deliveries(house, person)] == ["200"]
+
+
+async def test_a_chat_goes_on_and_a_number_picks_a_choice(house: House, person: Json) -> None:
+    answers: list[Json] = []
+    for text in ("身份证丢了，补领要带什么", "2", "要多少钱"):
+        await say(house, person, text)
+
+        async def more(said: int = len(answers) + 1) -> list[Json] | None:
+            found = await received(house, person)
+            return found if len(found) == said else None
+
+        answers = await until(more)
+    first, second, third = (one["text"] for one in answers)
+    assert "2. 孩子，未满16周岁" in first and second.startswith("您的情况（孩子，未满16周岁）") and "居民身份证补领》收费" in third
+
+
+async def test_progress_is_told_in_the_chat_of_the_mini_program_to_whom_it_belongs(house: House) -> None:
+    mine, other = await make_resident(house), await make_resident(house)
+    await mine.case()
+    for resident, account, shown in ((mine, "miniprogram", True), (other, "miniprogram", False), (mine, "official", False)):
+        before = len(await received(house, resident.person))
+        await say(house, resident.person, "我的办件办到哪一步了", account=account)
+
+        async def there(who: Json = resident.person, after: int = before) -> list[Json]:
+            return (await received(house, who))[after:]
+
+        [answer] = await until(there)
+        assert ("已提交" in answer["text"]) == shown
 
 
 async def test_the_same_message_three_times_is_one_answer(house: House, person: Json, database: Mongo) -> None:
