@@ -157,8 +157,8 @@ def _delivery(guide: Json) -> str:
 
 def _progress(guide: Json) -> str:
     """The item itself knows nobody's progress: where it is asked."""
-    online = "可以网上查，点卡片进入；" if guide["online"] else ""
-    return f"{named(guide)}办到哪一步：登录后在“我的办件”里看；{online}也{whom_to_ask(guide)}。"
+    online = "也可以网上查，点卡片进入。" if guide["online"] else ""
+    return f"{named(guide)}办到哪一步：登录后在“我的办件”里看。{online}还不清楚的，{whom_to_ask(guide)}。"
 
 
 def _overview(guide: Json) -> str:
