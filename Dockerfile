@@ -21,7 +21,7 @@ COPY bot/rasa/pyproject.toml bot/rasa/uv.lock ./
 RUN uv sync --frozen --compile-bytecode
 COPY bot/rasa ./
 COPY content/defaults/everyday /everyday
-ENV RASA_TELEMETRY_ENABLED=false TF_CPP_MIN_LOG_LEVEL=3
+ENV RASA_TELEMETRY_ENABLED=false TF_CPP_MIN_LOG_LEVEL=3 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 RUN .venv/bin/python words.py /everyday words/matters.txt \
     && .venv/bin/python -m rasa train --config config.yml --domain domain.yml --data data --out models --fixed-model-name model \
     && .venv/bin/python -m compileall -q components \
@@ -38,6 +38,8 @@ ENV PYTHONUNBUFFERED=1 \
     TF_CPP_MIN_LOG_LEVEL=3 \
     SQLALCHEMY_SILENCE_UBER_WARNING=1 \
     OMP_NUM_THREADS=1 \
+    OPENBLAS_NUM_THREADS=1 \
+    MAX_NUMBER_OF_PREDICTIONS=6 \
     TF_INTRA_OP_PARALLELISM_THREADS=1 \
     TF_INTER_OP_PARALLELISM_THREADS=1 \
     SANIC_WORKERS=1
