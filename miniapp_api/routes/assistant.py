@@ -12,7 +12,7 @@ async def message(call: Call) -> AssistantAnswer:
     asked: AssistantMessage = call.body
     who = call.caller.resident_id if call.caller else None
     if not call.deps.assistant_limiter.admits(who or asked.conversation_id or call.request.ip):
-        raise TooMany("too_many_requests", "问得太快了，请稍候再问", retry_after=1)
+        raise TooMany("too_many_requests", "操作太频繁，请稍候再试", retry_after=1)
     answered = await call.deps.assistant.answer(asked.text, conversation_id=asked.conversation_id, resident_id=who, region=asked.region)
     return AssistantAnswer(conversation_id=answered.conversation_id, replies=[answered.reply], intent=answered.intent, degraded=answered.degraded)
 
