@@ -125,9 +125,9 @@ class _Queue:
 
 
 def _with_cases(reply: Reply, cases: Sequence[OwnCase]) -> Reply:
-    """The resident's own cases in front of what the guide says; those of the item asked about, else the newest."""
+    """The resident's own cases in front of what the guide says; those of the item the talk is about, else the newest."""
     about = {card.item_code for card in reply.cards}
-    shown = [one for one in cases if one.item_code in about] or ([] if about else list(cases))
+    shown = [one for one in cases if one.item_code in about] or list(cases)
     if not shown:
         return reply if about else Reply(text=texts.NO_CASES, buttons=reply.buttons)
     lines = [f"\n{one.item_name}：{one.state_text}（{one.moved_at[:10]}）" for one in shown[:_CASES]]

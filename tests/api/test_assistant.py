@@ -102,6 +102,9 @@ async def test_progress_is_told_to_the_signed_in_resident_and_to_nobody_else(hou
     case_no = await mine.case()
     told = (await mine.api("POST", "/v1/assistant/messages", {"text": "我的办件到哪一步了"})).json["replies"][0]
     assert [(card["kind"], card["case_no"]) for card in told["cards"]] == [("progress", case_no)] and "已提交" in told["text"]
+    about = (await mine.api("POST", "/v1/assistant/messages", {"text": "居住证申领要带什么"})).json["conversation_id"]
+    still = (await mine.api("POST", "/v1/assistant/messages", {"text": "我的办件到哪一步了", "conversation_id": about})).json["replies"][0]
+    assert (still["cards"][0]["kind"], still["cards"][0]["case_no"]) == ("progress", case_no)
     for answer in (
         await other.api("POST", "/v1/assistant/messages", {"text": f"办件 {case_no} 到哪一步了"}),
         await house.api("POST", "/v1/assistant/messages", {"text": f"办件 {case_no} 到哪一步了"}),
