@@ -24,7 +24,7 @@ from sandbox.core_items import read
 ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / "bot" / "rasa" / ".venv" / "bin" / "python"
 EPOCHS, FEWEST = 100, 5  # Rasa's default; below that nothing is learnt
-TRAIN_SECONDS, START_SECONDS = 1200.0, 900.0  # of all the epochs; a machine that would need longer trains as many as fit
+TRAIN_SECONDS, START_SECONDS = 480.0, 900.0  # of all the epochs; a machine that would need longer trains as many as fit
 SURE_AFTER = 3  # epochs; the first one builds its graph and says nothing about the others
 _EPOCHS = re.compile(r"Epochs: +[0-9]+%[^\r\n]*?([0-9]+)/[0-9]+ \[(?:([0-9]+):)?([0-9]+):([0-9]+)<")
 TIMEOUT = aiohttp.ClientTimeout(total=30)
