@@ -60,7 +60,8 @@ async def test_a_question_gets_its_part_with_a_card_that_cites_the_item(house: H
 @pytest.mark.parametrize("text", INJECTED)
 async def test_nothing_typed_comes_back_or_becomes_a_command(house: House, text: str) -> None:
     told = await ask(house, text)
-    shown = orjson.dumps(told["replies"]).decode()
+    dated = [card | {"as_of": None} for reply in told["replies"] for card in reply["cards"]]  # a minute may well be the 49th
+    shown = orjson.dumps([[reply["text"], reply["buttons"]] for reply in told["replies"]] + dated).decode()
     assert not re.search(r"script|onerror|evil|jndi|\$ne|49|owned|\x1b|[<>\u202e]", shown), shown
     assert "免费" not in shown or "不收费" in shown
     assert told["intent"] != "restart"
