@@ -41,9 +41,8 @@ def of_candidates(found: Sequence[Candidate], part: Part | None) -> tuple[tuple[
     return tuple(buttons), tuple(offers)
 
 
-def of_parts(code: str | None, without: Part | None = None) -> tuple[tuple[Button, ...], tuple[Offer, ...]]:
-    """What else may be asked of an item."""
-    parts = [one for one in _FIRST_ASKED if one != without]
+def of_parts(code: str | None, parts: Sequence[Part] = _FIRST_ASKED) -> tuple[tuple[Button, ...], tuple[Offer, ...]]:
+    """What may be asked of an item."""
     buttons = tuple(Button(title=QUESTIONS[one], text=QUESTIONS[one], item_code=code) for one in parts)
     return buttons, tuple(Offer(text=QUESTIONS[one], item=code, part=one) for one in parts)
 

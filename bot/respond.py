@@ -77,10 +77,10 @@ def _likeliest(heard: Heard) -> Heard:
 async def _found(heard: Heard, knowledge: Knowledge) -> Findings:
     """What the words of a message belong to: the matter at hand, where its guide has them; else one nobody here has heard of is a matter too."""
     findings = knowledge.find(heard.text, heard.memory.region)
-    matter = asks.matter_of(heard.text)
-    pairs = {matter[place : place + 2] for place in range(len(matter) - 1)}
     if findings.certain or (findings.topical and heard.memory.item is None):
         return findings
+    matter = asks.matter_of(heard.text)
+    pairs = {matter[place : place + 2] for place in range(len(matter) - 1)}
     guide = await knowledge.guide(heard.memory.item) if heard.memory.item else None
     at_hand = orjson.dumps(dict(guide)).decode() if guide else ""
     known = sum(pair in at_hand for pair in pairs)
@@ -190,11 +190,16 @@ async def _part_of(item: str, part: Part, heard: Heard, knowledge: Knowledge, ne
             text, buttons, given = text.rstrip() + asked, options, choices
     elif part == "overview" and not near:
         buttons, given = offers.of_parts(item)
-    card = Card(kind="answer", item_code=guide["code"], item_version=guide["version"], part=part, as_of=guide["as_of"], name=guide["name"])
     memory = heard.memory.model_copy(update={"item": item, "part": part, "offers": given, "confused": 0})
     miss = None if parts.is_recorded(guide, part) else "not_recorded"
     lookup: Lookup | None = "progress" if part == "progress" else None
-    return Said(reply=Reply(text=text.rstrip(), cards=(card,), buttons=buttons), memory=memory, intent=heard.intent, lookup=lookup, miss=miss)
+    return Said(
+        reply=Reply(text=text.rstrip(), cards=(_card(guide, part),), buttons=buttons), memory=memory, intent=heard.intent, lookup=lookup, miss=miss
+    )
+
+
+def _card(guide: Mapping[str, Any], part: Part) -> Card:
+    return Card(kind="answer", item_code=guide["code"], item_version=guide["version"], part=part, as_of=guide["as_of"], name=guide["name"])
 
 
 def _asked_back(heard: Heard, findings: Findings) -> Said | None:
@@ -225,9 +230,8 @@ async def _trouble(heard: Heard, findings: Findings, knowledge: Knowledge) -> Sa
     if guide is None or not number:
         return _plainly(heard, text)
     label = "监督投诉电话" if heard.intent == "complaint" else "咨询电话"
-    card = Card(kind="answer", item_code=guide["code"], item_version=guide["version"], part="contact", as_of=guide["as_of"], name=guide["name"])
     more = f"{parts.named(guide)}的{label}：{parts.phone_of(number)}。"
-    return Said(reply=Reply(text=plain(f"{text}{more}", LONGEST), cards=(card,)), memory=heard.memory, intent=heard.intent)
+    return Said(reply=Reply(text=plain(f"{text}{more}", LONGEST), cards=(_card(guide, "contact"),)), memory=heard.memory, intent=heard.intent)
 
 
 def _plainly(heard: Heard, text: str, miss: str | None = None) -> Said:
@@ -237,10 +241,7 @@ def _plainly(heard: Heard, text: str, miss: str | None = None) -> Said:
 def affirmation(heard: Heard) -> Said:
     """Two-stage fallback, first: the likeliest asks as buttons."""
     likely = [cast(Part, one) for one in heard.guesses if one in ASKS and one != "overview"][:3]
-    buttons, given = offers.of_parts(heard.memory.item)
-    if likely:
-        buttons = tuple(Button(title=parts.QUESTIONS[one], text=parts.QUESTIONS[one], item_code=heard.memory.item) for one in likely)
-        given = tuple(Offer(text=parts.QUESTIONS[one], item=heard.memory.item, part=one) for one in likely)
+    buttons, given = offers.of_parts(heard.memory.item, likely) if likely else offers.of_parts(heard.memory.item)
     memory = heard.memory.model_copy(update={"offers": given, "confused": heard.memory.confused + 1})
     return Said(reply=Reply(text=texts.AFFIRMATION, buttons=buttons), memory=memory, intent=FALLBACK, miss=FALLBACK)
 
