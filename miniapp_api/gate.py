@@ -198,20 +198,20 @@ async def _caller(route: Route, deps: Deps, request: Request) -> Caller | None:
         _operator(deps, request)
     authorization = request.headers.get("authorization", "")
     if route.who == "anyone" or (route.who == "guest" and not authorization):
-        _slow_down(deps.limiter, _address(request, deps.settings.proxies))
+        slow_down(deps.limiter, address(request, deps.settings.proxies))
         return None
     if route.who not in ("resident", "guest"):
         return None
-    _slow_down(deps.crowd_limiter, _address(request, deps.settings.proxies))
+    slow_down(deps.crowd_limiter, address(request, deps.settings.proxies))
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("session_missing", "请先登录")
     caller = await caller_of(deps.residents, deps.redis, token)
-    _slow_down(deps.limiter, caller.token_digest)
+    slow_down(deps.limiter, caller.token_digest)
     return caller
 
 
-def _slow_down(limiter: Limiter, who: str) -> None:
+def slow_down(limiter: Limiter, who: str) -> None:
     if not limiter.admits(who):
         raise TooMany("too_many_requests", "操作太频繁，请稍候再试", retry_after=1)
 
@@ -267,7 +267,7 @@ def take_request_id(request: Request) -> str:
     return chosen
 
 
-def _address(request: Request, proxies: int) -> str:
+def address(request: Request, proxies: int) -> str:
     """Behind proxies the address they vouch for (ZHANGBAN_PROXIES); reading their headers costs, so only then."""
     return (proxies and request.remote_addr) or request.ip
 

@@ -1,7 +1,6 @@
 """The assistant: a question in the resident's own words, an answer that rests on a live item."""
 
-from kit.errors import TooMany
-from miniapp_api.gate import Call, Raw, Routes
+from miniapp_api.gate import Call, Raw, Routes, address, slow_down
 from miniapp_api.shapes_assistant import AssistantAnswer, AssistantFeedback, AssistantMessage
 
 routes = Routes()
@@ -11,8 +10,7 @@ routes = Routes()
 async def message(call: Call) -> AssistantAnswer:
     asked: AssistantMessage = call.body
     who = call.caller.resident_id if call.caller else None
-    if not call.deps.assistant_limiter.admits(who or asked.conversation_id or call.request.ip):
-        raise TooMany("too_many_requests", "操作太频繁，请稍候再试", retry_after=1)
+    slow_down(call.deps.assistant_limiter, who or asked.conversation_id or address(call.request, call.deps.settings.proxies))
     answered = await call.deps.assistant.answer(asked.text, conversation_id=asked.conversation_id, resident_id=who, region=asked.region)
     return AssistantAnswer(conversation_id=answered.conversation_id, replies=[answered.reply], intent=answered.intent, degraded=answered.degraded)
 
