@@ -6,29 +6,27 @@ import secrets
 import time
 from typing import Any
 
-import aiohttp
 import orjson
 from sanic import HTTPResponse, Request
 
 from sandbox.book import Book
 from sandbox.clock import WorldClock
 from sandbox.core_gate import signature
+from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
 from sandbox.feed import next_seq, page
 
 LADDER = (0, 5, 15, 30, 120, 300, 600, 1800, 3600)  # seconds of the world's clock before each attempt
-TIMEOUT = 5
 
 
-class Events:
+class Events(Deliveries):
     def __init__(self, book: Book, account: dict[str, Any], clock: WorldClock, faults: Faults, webhook: str | None) -> None:
+        super().__init__()
         self._book = book
         self._account = account
         self._clock = clock
         self._faults = faults
         self.webhook = webhook
-        self._session: aiohttp.ClientSession | None = None
-        self._running: set[asyncio.Task[None]] = set()
 
     def add(self, event: dict[str, Any]) -> dict[str, Any]:
         """Inside the caller's transaction; the event with its id and seq."""
@@ -47,35 +45,18 @@ class Events:
         if self.webhook is None:
             return
         on = self._faults.now["core_webhook"]
-        self._spawn(self._deliver(event))
+        self.spawn(self._deliver(event))
         for _ in range(int(on["duplicate"])):
-            self._spawn(self._once(event, 1))
+            self.spawn(self._once(event, 1))
         if on["forge"]:
-            self._spawn(self._once(event, 1, forged=True))
+            self.spawn(self._once(event, 1, forged=True))
 
     def resume(self) -> None:
         """After a restart: what nobody took is tried again."""
         for key, _ in self._book.every("undelivered"):
             event = self._book.get("event", key)
             if event is not None and self.webhook is not None:
-                self._spawn(self._deliver(event))
-
-    async def stop(self) -> None:
-        """Ends the deliveries under way; what nobody took stays undelivered."""
-        under_way = list(self._running)
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-
-    async def close(self) -> None:
-        await self.stop()
-        if self._session is not None:
-            await self._session.close()
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+                self.spawn(self._deliver(event))
 
     async def _deliver(self, event: dict[str, Any]) -> None:
         for attempt, gap in enumerate(LADDER, 1):
@@ -105,16 +86,6 @@ class Events:
         secret = "not the secret" if forged else self._account["webhook_secret"]
         signed = signature(secret, self._account["algorithm"], f"{timestamp}\n{nonce}\n".encode() + body)
         headers = {"Content-Type": "application/json", "X-Core-Timestamp": timestamp, "X-Core-Nonce": nonce, "X-Core-Signature": signed}
-        result = "down" if self._faults.now["core_webhook"]["down"] else await self._post(body, headers)
+        result = "down" if self._faults.now["core_webhook"]["down"] else (await self.post(self.webhook or "", body, headers))[0]
         self._book.write("webhooks", "delivery", event_id=event["event_id"], case_no=event["case_no"], attempt=attempt, forged=forged, result=result)
         return result.isdecimal() and 200 <= int(result) < 300
-
-    async def _post(self, body: bytes, headers: dict[str, str]) -> str:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
-        try:
-            async with self._session.post(self.webhook or "", data=body, headers=headers, allow_redirects=False) as reply:
-                await reply.read()
-                return str(reply.status)
-        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            return type(exc).__name__

@@ -8,12 +8,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 from sanic import HTTPResponse, Request
 
 from sandbox.answers import body_of, json, refused
 from sandbox.book import Book, stamp
 from sandbox.clock import WorldClock
+from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
 from sandbox.people import by_account
 from sandbox.wechat_push import FORMATS, MODES, answered, push
@@ -21,7 +21,6 @@ from sandbox.wechat_tokens import Tokens
 from sandbox.wechat_values import error
 
 GAPS = (0, 5, 5, 5)  # seconds of the world's clock before each attempt: one and three repeats
-TIMEOUT = 5  # seconds to answer
 # What opens the way to a person: (texts that may follow, seconds they may). The 48 hours are documented, the others our own assumption.
 ALLOWED = {"message": (5, 48 * 3600), "user_enter_tempsession": (1, 60), "subscribe": (3, 60)}
 LONGEST = 2048  # bytes of a text
@@ -63,18 +62,17 @@ class _Sent:
     form: str
 
 
-class CustomerMessages:
+class CustomerMessages(Deliveries):
     """`callback`: where our messages go, followed by /<account>; None: nobody listens."""
 
     def __init__(self, book: Book, accounts: list[dict[str, Any]], tokens: Tokens, parts: tuple[WorldClock, Faults], callback: str | None) -> None:
+        super().__init__()
         self._book = book
         self._accounts = {account["name"]: account for account in accounts}
         self._main = accounts[0]["appid"]
         self._tokens = tokens
         self._clock, self._faults = parts
         self._callback = callback
-        self._session: aiohttp.ClientSession | None = None
-        self._running: set[asyncio.Task[None]] = set()
 
     # what people do
 
@@ -146,14 +144,14 @@ class CustomerMessages:
             self._write(sent, 0, "nobody listens")
             return
         on = self._faults.now["wechat_messages"]
-        self._spawn(self._deliver(sent))
+        self.spawn(self._deliver(sent))
         for _ in range(int(on["duplicate"])):
-            self._spawn(self._once(sent, 1))
+            self.spawn(self._once(sent, 1))
         if on["forge"]:
             forged = _Sent(
                 sent.account, sent.person, sent.openid, sent.message, sent.query.replace("signature=", "signature=0"), sent.body, sent.form
             )
-            self._spawn(self._once(forged, 1, forged=True))
+            self.spawn(self._once(forged, 1, forged=True))
 
     async def _deliver(self, sent: _Sent) -> None:
         for attempt, gap in enumerate(GAPS, 1):
@@ -178,15 +176,9 @@ class CustomerMessages:
         self._book.write("wechat", "message.delivery", **about, attempt=attempt, result=result, ms=ms, forged=forged)
 
     async def _post(self, sent: _Sent) -> tuple[str, bytes]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
         url = f"{self._callback}/{sent.account['name']}?{sent.query}"
         headers = {"Content-Type": "application/json" if sent.form == "json" else "text/xml"}
-        try:
-            async with self._session.post(url, data=sent.body, headers=headers, allow_redirects=False) as reply:
-                return str(reply.status), await reply.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            return type(exc).__name__, b""
+        return await self.post(url, sent.body, headers)
 
     # what the server says
 
@@ -232,20 +224,3 @@ class CustomerMessages:
         number = (self._book.get("counter", "chat") or {"n": 0})["n"] + 1
         self._book.put("counter", "chat", {"n": number})
         self._book.put("chat", f"{number:012d}", {"n": number, "person": person, "account": account, "who": who, "text": text, "at": stamp()})
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def stop(self) -> None:
-        """Ends the deliveries under way; WeChat, too, forgets what nobody took."""
-        under_way = list(self._running)
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-
-    async def close(self) -> None:
-        await self.stop()
-        if self._session is not None:
-            await self._session.close()
