@@ -13,6 +13,7 @@ from bot.client import Rasa
 from bot.reply import Memory, Reply, Said
 from kit.errors import NotReached, Unknown
 from kit.http import Http
+from tests.listener import listening
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SAID = Said(reply=Reply(text="好的"), memory=Memory(item="I1"), intent="fee")
@@ -37,15 +38,8 @@ class Stand:
 @pytest.fixture
 async def stand() -> AsyncIterator[Stand]:
     own = Stand()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", own.serve)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    own.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield own
-    await runner.cleanup()
+    async with listening(own.serve) as own.url:
+        yield own
 
 
 @pytest.fixture

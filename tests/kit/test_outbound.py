@@ -17,6 +17,7 @@ from kit.errors import NotReached, Refused, Unknown
 from kit.http import MAX_BODY, Http
 from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
+from tests.listener import listening
 
 
 class Server:
@@ -40,15 +41,8 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     own = Server()
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", own.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    own.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield own
-    await runner.cleanup()
+    async with listening(own.handle) as own.url:
+        yield own
 
 
 @pytest.fixture
