@@ -9,6 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from core.bills import Bill as Bill
+from core.bills import BillState as BillState
+from core.bills import EBill as EBill
+from core.bills import Reversal as Reversal
+from core.bills import Settlement as Settlement
 from core.frozen import Code as Code
 from core.frozen import Frozen as Frozen
 from core.frozen import Name as Name
