@@ -34,7 +34,7 @@ class CoreAccount:
 
 
 class Core:
-    """Contract v1 (core/contract.yaml). Reads are repeated a few times; a submit never is without asking first."""
+    """Contract v1 (core/contract.yaml). Reads are repeated a few times; a submit never is without asking first. Money is in core/money.py."""
 
     def __init__(self, http: Http, account: CoreAccount) -> None:
         self._http = http
@@ -42,22 +42,22 @@ class Core:
 
     async def items_page(self, cursor: str, limit: int = 200) -> RawPage:
         """Records after `cursor` ("" from the start). Raises Unknown when the page itself cannot be read."""
-        return _parsed(await self._read("/items", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawPage)
+        return parsed(await self.read("/items", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawPage)
 
     async def publications_page(self, cursor: str, limit: int = 40) -> RawPage:
         """Like `items_page`; fewer a page, because a policy may be long."""
-        return _parsed(await self._read("/publications", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawPage)
+        return parsed(await self.read("/publications", {"cursor": cursor, "limit": str(limit)}, seconds=20), RawPage)
 
     async def events_page(self, cursor: str, limit: int = 200) -> RawEventPage:
-        return _parsed(await self._read("/events", {"cursor": cursor, "limit": str(limit)}), RawEventPage)
+        return parsed(await self.read("/events", {"cursor": cursor, "limit": str(limit)}), RawEventPage)
 
     async def start_challenge(self, name: str, id_number: str, channel: str) -> Challenge:
         """Ask the core to let the owner of this name and number confirm. Says nothing about whether the pair exists."""
         body = orjson.dumps({"name": name, "id_number": id_number, "channel": channel})
-        return _parsed(_accepted(await self._send("POST", "/identity/challenges", body)), Challenge)
+        return parsed(await self.post("/identity/challenges", body), Challenge)
 
     async def challenge(self, challenge: str) -> Challenge:
-        return _parsed(await self._read(f"/identity/challenges/{quote(challenge, safe='')}"), Challenge)
+        return parsed(await self.read(f"/identity/challenges/{quote(challenge, safe='')}"), Challenge)
 
     async def submit(
         self,
@@ -78,23 +78,23 @@ class Core:
             "materials": materials,
             "channel": channel,
         }
-        reply = await self._send("POST", "/cases", orjson.dumps(content), {"Idempotency-Key": request_id}, seconds=6)
-        return _parsed(_accepted(reply), Case)
+        return parsed(await self.post("/cases", orjson.dumps(content), request_id, seconds=6), Case)
 
     async def find_case(self, request_id: str) -> Case | None:
         """What became of a submit whose reply was lost."""
-        found = (await self._read("/cases", {"request_id": request_id})).json().get("cases")
+        found = (await self.read("/cases", {"request_id": request_id})).json().get("cases")
         if not isinstance(found, list):
             raise Unknown(PARTY, "garbled_reply")
         return _case(found[0]) if found else None
 
     async def case(self, case_no: str) -> Case:
-        return _parsed(await self._read(f"/cases/{quote(case_no, safe='')}"), Case)
+        return parsed(await self.read(f"/cases/{quote(case_no, safe='')}"), Case)
 
-    async def _read(self, path: str, query: dict[str, str] | None = None, seconds: float = 5) -> Reply:
+    async def read(self, path: str, query: dict[str, str] | None = None, seconds: float = 5) -> Reply:
+        """A 2xx answer, within `seconds` and three attempts. Raises NotReached, Refused; never Unknown."""
+
         async def once() -> Reply:
-            reply = await self._send("GET", path + (f"?{urlencode(query)}" if query else ""), b"", seconds=seconds)
-            return _accepted(reply)
+            return _accepted(await self._send("GET", path + (f"?{urlencode(query)}" if query else ""), b"", {}, seconds=seconds))
 
         try:
             return await repeated(once, on=(Unknown,), attempts=3, seconds=seconds)
@@ -103,7 +103,11 @@ class Core:
         except Outside as exc:
             raise NotReached(PARTY, exc.reason) from exc  # a read changes nothing there
 
-    async def _send(self, method: str, path: str, body: bytes, more: dict[str, str] | None = None, seconds: float = 5) -> Reply:
+    async def post(self, path: str, body: bytes, key: str | None = None, seconds: float = 5) -> Reply:
+        """A 2xx answer to one attempt. `key` makes it the same act however often it is asked. Raises NotReached, Unknown, Refused."""
+        return _accepted(await self._send("POST", path, body, {"Idempotency-Key": key} if key else {}, seconds=seconds))
+
+    async def _send(self, method: str, path: str, body: bytes, more: dict[str, str], seconds: float) -> Reply:
         url = self._account.url + path
         timestamp, nonce = str(int(time.time())), new_nonce()
         target = urlsplit(url).path + (f"?{urlsplit(url).query}" if urlsplit(url).query else "")
@@ -114,7 +118,7 @@ class Core:
             "X-Core-Nonce": nonce,
             "X-Core-Signature": sign_call(self._account.secret, self._account.algorithm, timestamp, nonce, method, target, body),
         }
-        return await self._http.send(PARTY, method, url, headers=headers | (more or {}), body=body or None, seconds=seconds)
+        return await self._http.send(PARTY, method, url, headers=headers | more, body=body or None, seconds=seconds)
 
 
 def _accepted(reply: Reply) -> Reply:
@@ -132,7 +136,8 @@ def _accepted(reply: Reply) -> Reply:
     raise Refused(PARTY, code if isinstance(code, str) and code.isidentifier() and len(code) <= 40 else f"http_{reply.status}")
 
 
-def _parsed(reply: Reply, shape: type[M]) -> M:
+def parsed(reply: Reply, shape: type[M]) -> M:
+    """Raises Unknown when the answer is not what the contract says."""
     try:
         return shape.model_validate_json(reply.body)
     except ValidationError as exc:

@@ -1,0 +1,105 @@
+"""Money at the core: what a person owes, that it is settled, that it is given back, and the core's own book of a day.
+
+Reads are repeated a few times. Booking never is: after Unknown ask `find_settlement` or `find_reversal` before booking again.
+"""
+
+from datetime import date
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import quote
+
+from pydantic import AwareDatetime, Field
+
+from core.bills import Bill, BillList, BookPage, Fen, Id, PayChannel, Reversal, Settlement
+from core.client import PARTY, Core, parsed
+from core.frozen import Frozen, Text
+from kit.errors import Refused, Unknown
+
+M = TypeVar("M", bound=Frozen)
+_SAFE = ":*"  # of the signs an id may hold; the HTTP client sends these two as they are, and the path is signed as sent
+
+
+class SettlementAsk(Frozen):
+    """Book this payment against its bill. The same values every time it is asked; `paid_at` is the gateway's word."""
+
+    settlement_id: Id
+    bill_id: Id
+    bill_version: int = Field(ge=1)  # the one whose amount the order froze
+    order_no: Id
+    channel: PayChannel
+    transaction_id: Annotated[str, Field(min_length=1, max_length=64)]
+    amount_fen: Fen
+    paid_at: AwareDatetime
+
+
+class ReversalAsk(Frozen):
+    """Take a settlement back, wholly or in part, after the gateway gave the money back."""
+
+    reversal_id: Id
+    settlement_id: Id
+    amount_fen: Fen
+    reason: Text = ""
+    refunded_at: AwareDatetime
+
+
+class CoreMoney:
+    """The money part of contract v1. Raises NotReached, Unknown and Refused as `Core` does; what the core answers about
+    something else than what was asked is Unknown("wrong_content")."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def bills(self, person_id: str, state: Literal["unpaid", "all"] = "unpaid") -> tuple[Bill, ...]:
+        """The newest first, at most 200. A bill of somebody else among them refuses them all."""
+        found = parsed(await self._core.read("/bills", {"person_id": person_id, "state": state}), BillList).bills
+        _agree(all(bill.person_id == person_id for bill in found))
+        return found
+
+    async def bill(self, bill_id: str) -> Bill | None:
+        found = await self._find(f"/bills/{quote(bill_id, safe=_SAFE)}", Bill, "unknown_bill")
+        _agree(found is None or found.bill_id == bill_id)
+        return found
+
+    async def settle(self, ask: SettlementAsk) -> Settlement:
+        """One attempt, 6 s. Refused: unknown_bill, bill_already_paid (another settlement stands), amount_mismatch, bill_cancelled."""
+        reply = await self._core.post("/settlements", ask.model_dump_json().encode(), ask.settlement_id, seconds=6)
+        made = parsed(reply, Settlement)
+        _agree(all(getattr(made, name) == getattr(ask, name) for name in ("settlement_id", "bill_id", "order_no", "amount_fen")))
+        return made
+
+    async def find_settlement(self, settlement_id: str) -> Settlement | None:
+        """What became of a settlement whose reply was lost. None is the core's clear word, never a 404 of somebody in between."""
+        found = await self._find(f"/settlements/{quote(settlement_id, safe=_SAFE)}", Settlement, "unknown_settlement")
+        _agree(found is None or found.settlement_id == settlement_id)
+        return found
+
+    async def reverse(self, ask: ReversalAsk) -> Reversal:
+        """One attempt, 6 s. Refused: unknown_settlement, more_than_settled."""
+        reply = await self._core.post("/reversals", ask.model_dump_json().encode(), ask.reversal_id, seconds=6)
+        made = parsed(reply, Reversal)
+        _agree(all(getattr(made, name) == getattr(ask, name) for name in ("reversal_id", "settlement_id", "amount_fen")))
+        return made
+
+    async def find_reversal(self, reversal_id: str) -> Reversal | None:
+        """Like `find_settlement`."""
+        found = await self._find(f"/reversals/{quote(reversal_id, safe=_SAFE)}", Reversal, "unknown_reversal")
+        _agree(found is None or found.reversal_id == reversal_id)
+        return found
+
+    async def book_page(self, day: date, cursor: str = "", limit: int = 500) -> BookPage:
+        """What the core booked for money that moved on this Beijing day, in the order it was booked; "" is the beginning."""
+        asked = {"date": day.isoformat(), "cursor": cursor, "limit": str(limit)}
+        return parsed(await self._core.read("/book", asked), BookPage)
+
+    async def _find(self, path: str, shape: type[M], none: str) -> M | None:
+        """None only for the core's own code `none`."""
+        try:
+            return parsed(await self._core.read(path), shape)
+        except Refused as exc:
+            if exc.reason == none:
+                return None
+            raise
+
+
+def _agree(fits: bool) -> None:
+    if not fits:
+        raise Unknown(PARTY, "wrong_content")
