@@ -10,6 +10,8 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sandbox.wechat_values import FIELDS
+
 
 def accounts(folder: Path) -> dict[str, Any]:
     """What `accounts.json` holds. Ids begin so that a production start-up check can tell them: wxsandbox, 9021, sandbox-."""
@@ -19,6 +21,9 @@ def accounts(folder: Path) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(path.read_text())
     if "messages" not in made["wechat"]:  # a folder of an earlier version
         made["wechat"]["messages"] = _message_accounts(made["wechat"])
+        _write(path, json.dumps(made, indent=1))
+    if FIELDS.keys() - made["wechat"]["templates"].keys():
+        made["wechat"]["templates"] = {**_templates(), **made["wechat"]["templates"]}
         _write(path, json.dumps(made, indent=1))
     return made
 
@@ -37,7 +42,7 @@ def _make(folder: Path) -> dict[str, Any]:
     wechat = {
         "appid": f"wxsandbox{secrets.token_hex(5)}",
         "secret": secrets.token_hex(16),
-        "templates": {"case_moved": secrets.token_urlsafe(32), "case_corrections": secrets.token_urlsafe(32)},
+        "templates": _templates(),
     }
     return {
         "wechat": {**wechat, "messages": _message_accounts(wechat)},
@@ -54,6 +59,10 @@ def _make(folder: Path) -> dict[str, Any]:
             "algorithm": "sha256",
         },
     }
+
+
+def _templates() -> dict[str, str]:
+    return {key: secrets.token_urlsafe(32) for key in FIELDS}
 
 
 def _message_accounts(own: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,12 +9,14 @@ from sandbox.accounts import accounts as make_accounts
 from sandbox.alipay import Alipay
 from sandbox.book import Book
 from sandbox.clock import WorldClock
+from sandbox.core_bills import Bills
 from sandbox.core_cases import Cases
 from sandbox.core_events import Events
 from sandbox.core_gate import guarded
 from sandbox.core_identity import Identity
 from sandbox.core_items import Items, read
 from sandbox.core_publications import Publications
+from sandbox.core_settlements import Settlements
 from sandbox.faults import Faults
 from sandbox.wechat import WeChat
 from sandbox.wechat_messages import CustomerMessages
@@ -41,13 +43,14 @@ def create_app(
     publications.load()
     events = Events(book, made["core"], clock, faults, core_webhook)
     cases = Cases(book, catalogue, events)
+    bills = Bills(book, catalogue)
     world = World(book, made, (clock, faults, wechat, identity, events, chats))
 
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
     app.config.update(ACCESS_LOG=False, AUTO_EXTEND=False, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=2)
     _channels(app, faults, (wechat, tokens, chats), alipay)
-    _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events))
-    _controls(app, world, (catalogue, publications, cases, chats))
+    _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events, bills, Settlements(book, bills, faults)))
+    _controls(app, world, (catalogue, publications, cases, chats, bills))
     app.static("/", PAGE / "index.html", name="page", content_type="text/html; charset=utf-8")
     app.static("/page", PAGE, name="page_files")
 
@@ -76,11 +79,11 @@ def _channels(app: Sanic[Any, Any], faults: Faults, parts: tuple[WeChat, Tokens,
     app.add_route(faults.around("alipay", alipay.gateway), "/gateway.do", methods=["GET", "POST"], name="gateway")
 
 
-Core = tuple[Items, Publications, Identity, Cases, Events]
+Core = tuple[Items, Publications, Identity, Cases, Events, Bills, Settlements]
 
 
 def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, Any], parts: Core) -> None:
-    items, publications, identity, cases, events = parts
+    items, publications, identity, cases, events, bills, settlements = parts
     for method, path, handler in (
         ("GET", "/items", items.page),
         ("GET", "/publications", publications.page),
@@ -90,13 +93,21 @@ def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, A
         ("GET", "/cases", cases.find),
         ("GET", "/cases/<case_no:str>", cases.look),
         ("GET", "/events", events.page),
+        ("GET", "/bills", bills.listed),
+        ("GET", "/bills/<bill_id:str>", bills.look),
+        ("POST", "/settlements", settlements.settle),
+        ("GET", "/settlements/<settlement_id:str>", settlements.look),
+        ("POST", "/reversals", settlements.reverse),
+        ("GET", "/reversals/<reversal_id:str>", settlements.look_reversal),
+        ("GET", "/book", settlements.day),
     ):
         entry = faults.around("core", guarded(handler, account, book))
-        app.add_route(entry, f"/core/v1{path}", methods=[method], name=f"core_{method}_{handler.__qualname__.replace('.', '_')}".lower())
+        name = f"core_{method}_{handler.__qualname__.replace('.', '_')}".lower()
+        app.add_route(entry, f"/core/v1{path}", methods=[method], name=name, unquote=True)
 
 
-def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publications, Cases, CustomerMessages]) -> None:
-    items, publications, cases, chats = parts
+def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publications, Cases, CustomerMessages, Bills]) -> None:
+    items, publications, cases, chats, bills = parts
     for method, path, handler in (
         ("GET", "/accounts", world.accounts),
         ("POST", "/people", world.make_person),
@@ -111,6 +122,9 @@ def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publicatio
         ("POST", "/alipay/consents", world.alipay_consent),
         ("GET", "/core/cases", cases.listed),
         ("POST", "/core/cases/<case_no:str>/moves", cases.move),
+        ("POST", "/core/cases/<case_no:str>/bills", bills.issue),
+        ("GET", "/core/bills", bills.overview),
+        ("PUT", "/core/bills/<bill_id:str>", bills.change),
         ("POST", "/core/items", items.change),
         ("POST", "/core/items/raw", items.raw),
         ("POST", "/core/items/load", items.many),

@@ -15,7 +15,7 @@ from sandbox.answers import refused
 PARTIES: dict[str, dict[str, Any]] = {
     "wechat": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
     "alipay": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
-    "core": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
+    "core": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "not_idempotent": False, "hide_settlements_ms": 0},
     "wechat_messages": {"duplicate": 0, "forge": False, "late_ms": 0, "down": False},
     "core_webhook": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
 }

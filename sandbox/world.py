@@ -18,6 +18,7 @@ from sandbox.wechat_messages import CustomerMessages
 LEDGERS = ("core", "wechat", "alipay", "messages", "webhooks", "sf", "ems", "kuaidi100")
 PEOPLE = ["chat", "window", "person", "id_number", "account", "code", "auth_code", "consent", "alipay_consent", "alipay_access", "alipay_refresh"]
 CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "nonce"]
+MONEY = ["bill", "bills_of", "settlement", "reversal", "core_book"]
 
 
 class World:
@@ -128,11 +129,11 @@ class World:
         return json({"speed": self._clock.speed})
 
     async def reset(self, request: Request) -> HTTPResponse:
-        """People, codes, cases, ledgers and faults are gone, and nothing is delivered any more; accounts, tokens, items and counters stay."""
+        """People, codes, cases, bills, ledgers and faults are gone, and nothing is delivered any more; accounts, tokens, items and counters stay."""
         await self._events.stop()
         await self._chats.stop()
         with self._book.together():
-            self._book.forget(PEOPLE + CASES)
+            self._book.forget(PEOPLE + CASES + MONEY)
         self._faults.clear()
         self._clock.speed = 1.0
         return json({"reset": True})
