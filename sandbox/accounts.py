@@ -10,10 +10,11 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sandbox import wechat_pay_keys
 from sandbox.wechat_values import FIELDS
 
 
-def accounts(folder: Path) -> dict[str, Any]:
+def accounts(folder: Path, refund_url: str = "") -> dict[str, Any]:
     """What `accounts.json` holds. Ids begin so that a production start-up check can tell them: wxsandbox, 9021, sandbox-."""
     path = folder / "accounts.json"
     if not path.exists():
@@ -24,6 +25,13 @@ def accounts(folder: Path) -> dict[str, Any]:
         _write(path, json.dumps(made, indent=1))
     if FIELDS.keys() - made["wechat"]["templates"].keys():
         made["wechat"]["templates"] = {**_templates(), **made["wechat"]["templates"]}
+        _write(path, json.dumps(made, indent=1))
+    if "pay" not in made["wechat"] or not (folder / wechat_pay_keys.OWN).exists():
+        made["wechat"]["pay"], kept = wechat_pay_keys.make()
+        _write(folder / wechat_pay_keys.OWN, json.dumps(kept, indent=1))
+        _write(path, json.dumps(made, indent=1))
+    if refund_url and made["wechat"]["pay"]["refund_url"] != refund_url:  # its port is another one at every start
+        made["wechat"]["pay"]["refund_url"] = refund_url
         _write(path, json.dumps(made, indent=1))
     return made
 
