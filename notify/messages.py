@@ -16,10 +16,12 @@ _WORDS = {
     CaseState.WITHDRAWN: ("已撤回", "已撤回"),
 }
 
-# Fields of the two templates as registered with WeChat; the digits are WeChat's own numbering.
+# Templates as registered with WeChat; the digits in the fields' names below are WeChat's own numbering.
 TEMPLATES = {
     "case_moved": "办件进度提醒",
     "case_corrections": "补正材料提醒",
+    "bill_paid": "缴费成功通知",
+    "bill_refunded": "退款通知",
 }
 
 

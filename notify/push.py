@@ -70,7 +70,7 @@ async def _send(pushing: Pushing, row: Row, message: dict[str, Any], channel: st
         await _close(pushing, row, message["_id"], channel, "pending", "skipped", "no_consent" if accounts else "no_account")
         return
     try:
-        await pushing.channels[channel].send(sending.account, message["template_key"], message["values"], message["case_no"])
+        await pushing.channels[channel].send(sending.account, message["template_key"], message["values"], _page(message))
     except Refused as exc:
         await _refused(pushing, row, sending, exc.reason)
     except Unknown as exc:
@@ -80,6 +80,11 @@ async def _send(pushing: Pushing, row: Row, message: dict[str, Any], channel: st
         raise
     else:
         await _close(pushing, row, message["_id"], channel, "sending", "sent", None)
+
+
+def _page(message: dict[str, Any]) -> str:
+    """Where a tap leads; messages of an earlier version are all about cases."""
+    return str(message.get("page") or f"pages/case/detail?no={message['case_no']}")
 
 
 async def _take_consent(pushing: Pushing, message: dict[str, Any], channel: str, accounts: list[tuple[str, str]]) -> _Sending | None:

@@ -20,7 +20,7 @@ _REFUSALS = {
 class Push(Protocol):
     """One channel that can carry a message to a phone. Raises NotReached (try later), Unknown (never repeat), Refused (our word)."""
 
-    async def send(self, account: str, template_key: str, values: dict[str, dict[str, str]], case_no: str) -> None: ...
+    async def send(self, account: str, template_key: str, values: dict[str, dict[str, str]], page: str) -> None: ...
 
 
 class WeChatPush:
@@ -31,11 +31,11 @@ class WeChatPush:
         self._templates = templates
         self._state = state
 
-    async def send(self, account: str, template_key: str, values: dict[str, dict[str, str]], case_no: str) -> None:
+    async def send(self, account: str, template_key: str, values: dict[str, dict[str, str]], page: str) -> None:
         content = {
             "touser": account,
             "template_id": self._templates[template_key],
-            "page": f"pages/case/detail?no={case_no}",
+            "page": page,
             "data": values,
             "miniprogram_state": self._state,
             "lang": "zh_CN",
