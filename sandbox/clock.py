@@ -1,5 +1,6 @@
 """The world's clock: repeats can be made to follow faster, and the world moved forward, so that nobody waits for a real day."""
 
+import asyncio
 import time
 
 from sandbox.book import Book
@@ -25,3 +26,10 @@ class WorldClock:
     def real(self, gap: float) -> float:
         """How long a gap of a retry ladder takes here."""
         return gap / self.speed
+
+    async def wait(self, gap: float) -> None:
+        """Waits such a gap, in small steps, so that a changed speed counts at once."""
+        while gap > 0:
+            speed, step = self.speed, min(0.5, self.real(gap))
+            await asyncio.sleep(step)
+            gap -= step * speed

@@ -12,11 +12,15 @@ from sanic import HTTPResponse, Request
 
 from sandbox.answers import refused
 
+SERVER: dict[str, Any] = {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False}
 PARTIES: dict[str, dict[str, Any]] = {
     "wechat": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
-    "alipay": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
+    "alipay": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "refund_unknown": False},
+    "wechat_pay": {**SERVER, "sign_test": False, "mixed_serials": False, "refund_processing": False, "refund_abnormal": False, "not_enough": False},
     "core": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "not_idempotent": False, "hide_settlements_ms": 0},
+    "alipay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False, "gbk": False},
     "wechat_messages": {"duplicate": 0, "forge": False, "late_ms": 0, "down": False},
+    "wechat_pay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
     "core_webhook": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
 }
 
@@ -40,8 +44,8 @@ class Faults:
             self.now.update({party: {**PARTIES[party], **switches} for party, switches in wanted.items()})
         return wrong
 
-    def around(self, party: str, handler: Handler) -> Handler:
-        """The handler as this party behaves today."""
+    def around(self, party: str, handler: Handler, failed: Callable[[], HTTPResponse] | None = None) -> Handler:
+        """The handler as this party behaves today; `failed`: how it says that it failed itself."""
 
         async def faulty(request: Request, **path: str) -> HTTPResponse:
             on = self.now[party]
@@ -50,7 +54,7 @@ class Faults:
             if on["down"]:
                 return refused(503, "down", "对方停机（故障开关）")
             if on["error_rate"] and random.random() < on["error_rate"]:  # noqa: S311 - chance, not a secret
-                return refused(500, "system_error", "对方出错（故障开关）")
+                return failed() if failed is not None else refused(500, "system_error", "对方出错（故障开关）")
             response = await handler(request, **path)
             abort: Callable[[], None] | None = getattr(request.transport, "abort", None)  # no asyncio class of uvloop's has it
             if on["lose_replies"] and abort is not None:

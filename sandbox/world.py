@@ -10,6 +10,7 @@ from sandbox.book import Book
 from sandbox.clock import WorldClock
 from sandbox.core_events import Events
 from sandbox.core_identity import Identity
+from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
 from sandbox.people import make_person, shown
 from sandbox.wechat import WeChat
@@ -19,6 +20,7 @@ LEDGERS = ("core", "wechat", "alipay", "messages", "webhooks", "sf", "ems", "kua
 PEOPLE = ["chat", "window", "person", "id_number", "account", "code", "auth_code", "consent", "alipay_consent", "alipay_access", "alipay_refresh"]
 CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "nonce"]
 MONEY = ["bill", "bills_of", "settlement", "reversal", "core_book"]
+WECHAT_PAY = ["wxpay_order", "wxpay_transaction", "wxpay_refund", "wxpay_notice", "wxpay_bill"]
 
 
 class World:
@@ -26,6 +28,7 @@ class World:
         self._book = book
         self._accounts = accounts
         self._clock, self._faults, self._wechat, self._identity, self._events, self._chats = parts
+        self.senders: list[Deliveries] = [self._events, self._chats]  # whoever calls the merchant by himself
 
     async def accounts(self, request: Request) -> HTTPResponse:
         return json(self._accounts)
@@ -130,10 +133,10 @@ class World:
 
     async def reset(self, request: Request) -> HTTPResponse:
         """People, codes, cases, bills, ledgers and faults are gone, and nothing is delivered any more; accounts, tokens, items and counters stay."""
-        await self._events.stop()
-        await self._chats.stop()
+        for sender in self.senders:
+            await sender.stop()
         with self._book.together():
-            self._book.forget(PEOPLE + CASES + MONEY)
+            self._book.forget(PEOPLE + CASES + MONEY + WECHAT_PAY)
         self._faults.clear()
         self._clock.speed = 1.0
         return json({"reset": True})
