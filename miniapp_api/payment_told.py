@@ -39,4 +39,11 @@ async def _content(deps: Deps, order: dict[str, Any], what: dict[str, Any]) -> d
         text = payment_messages.refunded_text(title, amount, order_no, by_itself=refund["requested_by"] == "system")
         kind = payment_messages.REFUNDED
     values = payment_messages.values(title, amount, at, order_no)
-    return {"kind": kind, "template_key": kind, "case_no": order["case_no"], "page": f"pages/order/detail?no={order_no}", "text": text, "values": values}
+    return {
+        "kind": kind,
+        "template_key": kind,
+        "case_no": order["case_no"],
+        "page": f"pages/order/detail?no={order_no}",
+        "text": text,
+        "values": values,
+    }
