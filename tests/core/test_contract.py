@@ -1,5 +1,6 @@
-"""contract.yaml and core/types.py are one thing; signatures cover what they say."""
+"""contract.yaml and the types in core/ are one thing; signatures cover what they say."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from core import publications, types
+from core import bills, money, publications, types
 from core.signature import Forged, check_event, sign_call, sign_event
 
 SECRET = b"a secret of the tests"
@@ -31,9 +32,45 @@ def test_the_contract_is_valid_openapi_with_a_webhook() -> None:
 def test_the_contract_and_our_types_cannot_drift() -> None:
     models: list[type[BaseModel]] = [types.ItemPage, types.Item, types.Case, types.CoreEvent, types.EventPage, types.Challenge, types.Applicant]
     models += [publications.PublicationPage, publications.Publication]
+    models += [bills.BillList, bills.Settlement, bills.Reversal, bills.BookPage, money.SettlementAsk, money.ReversalAsk]
     _, made = models_json_schema([(model, "validation") for model in models], ref_template="#/components/schemas/{model}")
     written = contract()["components"]["schemas"]
     assert {name: schema for name, schema in written.items() if name != "Submission"} == made["$defs"]
+
+
+EXAMPLES = {
+    model.__name__: model
+    for model in (bills.Bill, bills.BillList, bills.Settlement, bills.Reversal, bills.BookPage, money.SettlementAsk, money.ReversalAsk)
+}
+
+
+def examples(within: Any, path: str = "") -> list[tuple[str, str, Any]]:
+    """(where, the schema's name, the example) of every media type that has one."""
+    if isinstance(within, list):
+        return [found for place, one in enumerate(within) for found in examples(one, f"{path}/{place}")]
+    if not isinstance(within, dict):
+        return []
+    own = [(path, within["schema"].get("$ref", "").rpartition("/")[2], within["example"])] if {"schema", "example"} <= within.keys() else []
+    return own + [found for name, one in within.items() if name != "example" for found in examples(one, f"{path}/{name}")]
+
+
+def test_the_examples_are_what_our_types_read_and_say() -> None:
+    told = [one for one in examples(contract()["paths"]) if "/content/" in one[0]]
+    assert {name for _, name, _ in told} == EXAMPLES.keys()
+    for where, name, example in told:
+        read = EXAMPLES[name].model_validate_json(json.dumps(example))
+        assert read.model_dump(mode="json", exclude_unset=True).keys() == example.keys(), where  # no field of theirs is dropped
+
+
+def test_every_money_path_of_the_contract_is_one_call_of_ours() -> None:
+    paths = contract()["paths"]
+    asked = {
+        one["operationId"]
+        for path, acts in paths.items()
+        if path.split("/")[1] in ("bills", "settlements", "reversals", "book")
+        for one in acts.values()
+    }
+    assert asked == {name for name in vars(money.CoreMoney) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sm3"])
