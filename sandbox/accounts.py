@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox import wechat_pay_keys
+from sandbox import alipay_certs, wechat_pay_keys
 from sandbox.wechat_values import FIELDS
 
 
@@ -29,6 +29,11 @@ def accounts(folder: Path, refund_url: str = "") -> dict[str, Any]:
     if "pay" not in made["wechat"] or not (folder / wechat_pay_keys.OWN).exists():
         made["wechat"]["pay"], kept = wechat_pay_keys.make()
         _write(folder / wechat_pay_keys.OWN, json.dumps(kept, indent=1))
+        _write(path, json.dumps(made, indent=1))
+    if "alipay_root_cert" not in made["alipay"]:
+        own = made["alipay"]
+        own["seller_id"] = f"2088{secrets.randbelow(10**12):012d}"
+        own |= alipay_certs.issued(own["app_public_key"], own["alipay_public_key"])
         _write(path, json.dumps(made, indent=1))
     if refund_url and made["wechat"]["pay"]["refund_url"] != refund_url:  # its port is another one at every start
         made["wechat"]["pay"]["refund_url"] = refund_url

@@ -1,53 +1,35 @@
-"""Alipay's open gateway: signed calls in, replies signed over the exact inner text (reference: opendocs.alipay.com)."""
+"""Alipay's open gateway: signed calls in, signed replies out; logging in and telling people (reference: opendocs.alipay.com)."""
 
-import base64
-import re
 import secrets
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sanic import HTTPResponse, Request
 
-from sandbox.accounts import alipay_private_key
+from sandbox.alipay_gate import Call, Fault, Gate, certified, failed
 from sandbox.book import Book
 from sandbox.clock import WorldClock
 from sandbox.people import by_account
 
 AUTH_CODE_LIFE = 180  # seconds
-_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
-
-
-class Fault(Exception):
-    """A refusal: code, sub_code and their texts."""
-
-    def __init__(self, code: str, msg: str, sub_code: str, sub_msg: str) -> None:
-        super().__init__(sub_code)
-        self.body = {"code": code, "msg": msg, "sub_code": sub_code, "sub_msg": sub_msg}
+Method = Callable[[Call], dict[str, Any]]
 
 
 class Alipay:
-    """One merchant app. GET and POST are both taken."""
+    """One merchant app. GET and POST are both taken. `more`: methods that live elsewhere."""
 
-    def __init__(self, book: Book, account: dict[str, Any], folder: Path, clock: WorldClock) -> None:
-        key = load_pem_public_key(account["app_public_key"].encode())
-        if not isinstance(key, rsa.RSAPublicKey):
-            raise TypeError("the app key is RSA")
-        self._merchant = key
-        self._platform = alipay_private_key(folder)
+    def __init__(self, book: Book, gate: Gate, clock: WorldClock, more: Mapping[str, Method]) -> None:
         self._book = book
-        self._app_id = account["app_id"]
+        self._gate = gate
         self._clock = clock
-        self._methods: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
+        self._methods: dict[str, Method] = {
             "alipay.system.oauth.token": self._oauth_token,
             "alipay.user.info.share": self._user_info,
             "alipay.open.app.mini.templatemessage.send": self._template_message,
+            "alipay.open.app.alipaycert.download": gate.certificate,
+            **more,
         }
 
     async def gateway(self, request: Request) -> HTTPResponse:
@@ -56,34 +38,23 @@ class Alipay:
             parse_qsl(request.query_string, keep_blank_values=True) + parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
         )
         try:
-            self._check(given)
+            self._gate.check(given)
         except Fault as fault:
-            return self._unsigned(fault.body)
-        method = given["method"]
-        if method not in self._methods:
-            return self._signed(method, {"code": "40002", "msg": "Invalid Arguments", "sub_code": "isv.invalid-method", "sub_msg": "不存在的方法名"})
+            return self._gate.reply("error_response", fault.body, signed=False)
+        method, name = given["method"], given["method"].replace(".", "_") + "_response"
         try:
-            return self._signed(method, self._methods[method](given))
+            if method not in self._methods:
+                raise Fault("40002", "Invalid Arguments", "isv.invalid-method", "不存在的方法名")
+            inner = self._methods[method](Call(given, f"{request.scheme}://{request.host}"))
         except Fault as fault:
-            # the login method answers failures in error_response, the others in their own
-            return self._unsigned(fault.body, sign=True) if method == "alipay.system.oauth.token" else self._signed(method, fault.body)
+            inner = fault.body
+            if method == "alipay.system.oauth.token":  # it answers failures in error_response, the others in their own
+                name = "error_response"
+        return self._gate.reply(name, inner, signed=True, with_certificate=certified(given))
 
-    def _check(self, given: dict[str, str]) -> None:
-        for name in ("app_id", "method", "charset", "sign_type", "sign", "timestamp", "version"):
-            if not given.get(name):
-                raise Fault("40001", "Missing Required Arguments", f"isv.missing-{name.replace('_', '-')}", f"缺少参数 {name}")
-        if given["app_id"] != self._app_id:
-            raise Fault("40002", "Invalid Arguments", "isv.invalid-app-id", "无效的AppID参数")
-        if given["sign_type"] != "RSA2" or not _TIMESTAMP.fullmatch(given["timestamp"]):
-            raise Fault("40002", "Invalid Arguments", "isv.invalid-parameter", "参数格式不正确")
-        message = "&".join(f"{key}={value}" for key, value in sorted(given.items()) if key != "sign" and value != "")
-        try:
-            self._merchant.verify(base64.b64decode(given["sign"]), message.encode(), padding.PKCS1v15(), hashes.SHA256())
-        except (InvalidSignature, ValueError):
-            raise Fault("40002", "Invalid Arguments", "isv.invalid-signature", "验签出错，请检查签名内容与密钥") from None
-
-    def _oauth_token(self, given: dict[str, str]) -> dict[str, Any]:
+    def _oauth_token(self, call: Call) -> dict[str, Any]:
         """Success carries no code and no msg."""
+        given = call.given
         if given.get("grant_type") == "refresh_token":
             found = self._book.take("alipay_refresh", given.get("refresh_token", ""))
         elif given.get("grant_type") == "authorization_code":
@@ -108,8 +79,8 @@ class Alipay:
             "re_expires_in": 2592000,
         }
 
-    def _user_info(self, given: dict[str, str]) -> dict[str, Any]:
-        found = self._book.get("alipay_access", given.get("auth_token", ""))
+    def _user_info(self, call: Call) -> dict[str, Any]:
+        found = self._book.get("alipay_access", call.given.get("auth_token", ""))
         person = self._book.get("person", found["person"]) if found is not None else None
         if person is None:
             raise Fault("20001", "Insufficient Token Permissions", "aop.invalid-auth-token", "无效的访问令牌")
@@ -121,9 +92,9 @@ class Alipay:
             "nick_name": person["name"][0] + "先生/女士",
         }
 
-    def _template_message(self, given: dict[str, str]) -> dict[str, Any]:
+    def _template_message(self, call: Call) -> dict[str, Any]:
+        asked = call.biz()
         try:
-            asked = orjson.loads(given.get("biz_content", ""))
             data = orjson.loads(asked["data"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
             data = None
@@ -135,23 +106,9 @@ class Alipay:
         own = f"{person['person']}/{asked.get('user_template_id')}" if person is not None and mine else ""
         consent = self._book.get("alipay_consent", own)
         if person is None or consent is None or consent["left"] <= 0:
-            raise Fault("40004", "Business Failed", "USER_NOT_SUBSCRIBE", "用户未订阅该消息模板")
+            raise failed("USER_NOT_SUBSCRIBE", "用户未订阅该消息模板")
         with self._book.together():
             self._book.put("alipay_consent", own, {"left": consent["left"] - 1})
             fields = {"channel": "alipay", "person": person["person"], "touser": account, "template_id": asked.get("user_template_id")}
             self._book.write("messages", "message", **fields, data=data, page=asked.get("page"))
         return {"code": "10000", "msg": "Success"}
-
-    def _signed(self, method: str, inner: dict[str, Any]) -> HTTPResponse:
-        return self._reply(method.replace(".", "_") + "_response", inner, sign=True)
-
-    def _unsigned(self, inner: dict[str, Any], *, sign: bool = False) -> HTTPResponse:
-        return self._reply("error_response", inner, sign=sign)
-
-    def _reply(self, name: str, inner: dict[str, Any], *, sign: bool) -> HTTPResponse:
-        text = orjson.dumps(inner).decode()
-        tail = ""
-        if sign:
-            made = self._platform.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
-            tail = f',"sign":"{base64.b64encode(made).decode()}"'
-        return HTTPResponse(f'{{"{name}":{text}{tail}}}', content_type="text/html;charset=utf-8")

@@ -7,6 +7,9 @@ from sanic import Sanic
 
 from sandbox.accounts import accounts as make_accounts
 from sandbox.alipay import Alipay
+from sandbox.alipay_bills import PATH as ALIPAY_BILLS
+from sandbox.alipay_gate import Gate
+from sandbox.alipay_wallet import AlipayWallet
 from sandbox.book import Book
 from sandbox.clock import WorldClock
 from sandbox.core_bills import Bills
@@ -18,6 +21,7 @@ from sandbox.core_items import Items, read
 from sandbox.core_publications import Publications
 from sandbox.core_settlements import Settlements
 from sandbox.faults import Faults
+from sandbox.wallets import Wallets
 from sandbox.wechat import WeChat
 from sandbox.wechat_messages import CustomerMessages
 from sandbox.wechat_tokens import Tokens
@@ -35,7 +39,9 @@ def create_app(
     made = make_accounts(data)
     listed = made["wechat"]["messages"]
     tokens = Tokens(book, {one["appid"]: one["secret"] for one in (made["wechat"], *listed)}, clock)
-    wechat, alipay = WeChat(book, made["wechat"], clock, tokens), Alipay(book, made["alipay"], data, clock)
+    wechat, gate = WeChat(book, made["wechat"], clock, tokens), Gate(made["alipay"], data)
+    alipay_wallet = AlipayWallet(book, made["alipay"], gate, (clock, faults))
+    alipay = Alipay(book, gate, clock, alipay_wallet.methods())
     chats = CustomerMessages(book, listed, tokens, (clock, faults), wechat_messages)
     catalogue, identity = Items(book), Identity(book, clock)
     catalogue.load(read(items), str(items.name) if items else "own")
@@ -45,21 +51,28 @@ def create_app(
     cases = Cases(book, catalogue, events)
     bills = Bills(book, catalogue)
     world = World(book, made, (clock, faults, wechat, identity, events, chats))
+    world.senders.append(alipay_wallet.notices)
+    wallets = Wallets({"alipay": alipay_wallet})
 
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
     app.config.update(ACCESS_LOG=False, AUTO_EXTEND=False, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=2)
     _channels(app, faults, (wechat, tokens, chats), alipay)
+    app.add_route(faults.around("alipay", alipay_wallet.statements.download), ALIPAY_BILLS, methods=["GET"], name="alipay_bill")
     _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events, bills, Settlements(book, bills, faults)))
     _controls(app, world, (catalogue, publications, cases, chats, bills))
+    app.add_route(wallets.pay, "/world/wallets/<wallet:str>/pay", methods=["POST"], name="world_wallets_pay")
+    app.add_route(wallets.orders, "/world/wallets/orders", methods=["GET"], name="world_wallets_orders")
     app.static("/", PAGE / "index.html", name="page", content_type="text/html; charset=utf-8")
     app.static("/page", PAGE, name="page_files")
 
     async def begin(_: Any) -> None:
         events.resume()
+        alipay_wallet.notices.resume()
 
     async def end(_: Any) -> None:
         await events.close()
         await chats.close()
+        await alipay_wallet.notices.close()
         book.close()
 
     app.before_server_start(begin)

@@ -21,6 +21,7 @@ PEOPLE = ["chat", "window", "person", "id_number", "account", "code", "auth_code
 CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "nonce"]
 MONEY = ["bill", "bills_of", "settlement", "reversal", "core_book"]
 WECHAT_PAY = ["wxpay_order", "wxpay_transaction", "wxpay_refund", "wxpay_notice", "wxpay_bill"]
+ALIPAY = ["alipay_trade", "alipay_trade_no", "alipay_notice", "alipay_bill"]
 
 
 class World:
@@ -136,7 +137,7 @@ class World:
         for sender in self.senders:
             await sender.stop()
         with self._book.together():
-            self._book.forget(PEOPLE + CASES + MONEY + WECHAT_PAY)
+            self._book.forget(PEOPLE + CASES + MONEY + WECHAT_PAY + ALIPAY)
         self._faults.clear()
         self._clock.speed = 1.0
         return json({"reset": True})
