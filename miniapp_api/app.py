@@ -32,6 +32,9 @@ from miniapp_api.routes import (
     open_data,
     packages,
     publications,
+    staff,
+    staff_accounts,
+    staff_audit,
     wechat_messages,
 )
 from miniapp_api.wiring import Deps
@@ -52,6 +55,9 @@ ROUTES: list[Route] = [
     *assistant.routes,
     *core_callbacks.routes,
     *wechat_messages.routes,
+    *staff.routes,
+    *staff_accounts.routes,
+    *staff_audit.routes,
     *health.routes,
 ]
 

@@ -4,7 +4,6 @@ A route module declares its routes on a `Routes` list; `mount` puts them on the 
 """
 
 import functools
-import hmac
 import itertools
 import logging
 import re
@@ -12,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -20,19 +19,21 @@ from sanic import HTTPResponse, Request, Sanic
 
 from kit import log as kit_log
 from kit import metrics
-from kit.errors import AppError, FieldError, Invalid, TooMany, Unauthorized, Unavailable
+from kit.errors import AppError, FieldError, Invalid, Unauthorized, Unavailable
 from kit.idempotency import Answer
 from kit.ids import new_nonce
 from kit.mongo import PyMongoError, is_outage
-from miniapp_api.limiter import Limiter
+from miniapp_api.callers import Who, caller_for, staff_caller
 from miniapp_api.problems import from_pydantic, problem
+from miniapp_api.staff_calls import Act, under_audit
 from miniapp_api.streaming import Response, Stream, streamed
 from miniapp_api.wiring import Deps
-from residents.sessions import Caller, caller_of
+from residents.sessions import Caller
+from staff.roles import Permission
+from staff.sessions import StaffCaller
 
 log = logging.getLogger("zhangban.request")
 
-Who = Literal["anyone", "guest", "resident", "core", "wechat", "operator"]  # a guest may be signed in
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
 _KEY = re.compile(r"^[!-~]{8,128}$")
 _PROCESS, _NUMBER = new_nonce()[:16], itertools.count()  # a request id must be unique, not secret
@@ -48,6 +49,8 @@ class Call:
     caller: Caller | None
     body: Any
     query: Any
+    staff_caller: StaffCaller | None = None
+    act: Act | None = None
 
     @property
     def resident(self) -> Caller:
@@ -55,6 +58,18 @@ class Call:
         if self.caller is None:
             raise Unauthorized("session_missing", "请先登录")
         return self.caller
+
+    @property
+    def staff(self) -> StaffCaller:
+        """The signed-in member of staff: id, username, permissions, scope. Only routes with who="staff" may ask."""
+        if self.staff_caller is None:
+            raise Unauthorized("staff_session_missing", "请先登录")
+        return self.staff_caller
+
+    def acted_on(self, what: str) -> None:
+        """For the audit's closing entry, where the path does not name the object or not all of it: ids and our own words, never personal data."""
+        if self.act is not None:
+            self.act.object = what
 
 
 Handler = Callable[..., Awaitable["BaseModel | Raw | Stream"]]
@@ -85,6 +100,7 @@ class Route:
     hidden: bool
     no_query: BaseModel | None  # what an empty query string means
     media: Mapping[str, Any] | None  # media type -> shape, where the answer is not one JSON document
+    may: Permission | None  # what staff need to be allowed; None: any of them
 
     @property
     def name(self) -> str:
@@ -108,12 +124,13 @@ class Routes(list[Route]):
         idempotent: bool = False,
         hidden: bool = False,
         media: Mapping[str, Any] | None = None,
+        may: Permission | None = None,
     ) -> Callable[[Handler], Handler]:
-        """`summary` in Chinese for the docs; `hidden` leaves it out of them. HEAD comes with GET."""
+        """`summary` in Chinese for the docs; `hidden` leaves it out of them. HEAD comes with GET. `may` goes with who="staff"."""
 
         def register(handler: Handler) -> Handler:
             no_query = None if query is None else query()
-            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden, no_query, media))
+            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden, no_query, media, may))
             return handler
 
         return register
@@ -162,12 +179,21 @@ def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, Respon
 
 
 async def _answer(route: Route, deps: Deps, request: Request, path: dict[str, str]) -> Response:
-    caller = await _caller(route, deps, request)
-    query = route.no_query if not request.query_string else _query(route.query, request)
-    body = _parse_body(route.body, request.body) if route.body is not None else None
-    call = Call(request, deps, caller, body, query)
+    if route.who != "staff":
+        return await _handled(route, Call(request, deps, await caller_for(route.who, deps, request), None, None), path)
+    staff = await staff_caller(deps, request)
+    act = Act.of(route.name, request.method, path)
+    call = Call(request, deps, None, None, None, staff, act)
+    return await under_audit(deps.audit, staff, route.may, act, lambda: _handled(route, call, path))
+
+
+async def _handled(route: Route, call: Call, path: dict[str, str]) -> Response:
+    """Who calls is known and may; read what came, act, shape the answer."""
+    request = call.request
+    call.query = route.no_query if not request.query_string else _query(route.query, request)
+    call.body = _parse_body(route.body, request.body) if route.body is not None else None
     if route.idempotent:
-        return await _once(route, deps, call, path)
+        return await _once(route, call.deps, call, path)
     answer = await route.handler(call, **path)
     return streamed(answer, request) if isinstance(answer, Stream) else _response(route, answer)
 
@@ -178,7 +204,8 @@ async def _once(route: Route, deps: Deps, call: Call, path: dict[str, str]) -> H
     if not _KEY.match(key):
         wrong = FieldError("Idempotency-Key", "请在请求头里给出 8 到 128 个字符的 Idempotency-Key，同一次操作重试时保持不变")
         raise Invalid("input_invalid", "缺少防重复提交的编号", errors=(wrong,))
-    scope = f"{call.resident.resident_id} {route.method} {call.request.path}"
+    who = call.staff.id if route.who == "staff" else call.resident.resident_id
+    scope = f"{who} {route.method} {call.request.path}"
     kept = await deps.idempotency.begin(scope, key, call.request.body)
     if kept is not None:
         return HTTPResponse(kept.body, kept.status, content_type="application/json")
@@ -190,40 +217,6 @@ async def _once(route: Route, deps: Deps, call: Call, path: dict[str, str]) -> H
         raise
     await deps.idempotency.finish(scope, key, Answer(response.status, response.body or b""))
     return response
-
-
-async def _caller(route: Route, deps: Deps, request: Request) -> Caller | None:
-    """Whoever has no session is counted by address, before anything is looked up; a resident by session: many share a carrier's address."""
-    if route.who == "operator":
-        _operator(deps, request)
-    authorization = request.headers.get("authorization", "")
-    if route.who == "anyone" or (route.who == "guest" and not authorization):
-        slow_down(deps.limiter, address(request, deps.settings.proxies))
-        return None
-    if route.who not in ("resident", "guest"):
-        return None
-    slow_down(deps.crowd_limiter, address(request, deps.settings.proxies))
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthorized("session_missing", "请先登录")
-    caller = await caller_of(deps.residents, deps.redis, token)
-    slow_down(deps.limiter, caller.token_digest)
-    return caller
-
-
-def slow_down(limiter: Limiter, who: str) -> None:
-    if not limiter.admits(who):
-        raise TooMany("too_many_requests", "操作太频繁，请稍候再试", retry_after=1)
-
-
-def _operator(deps: Deps, request: Request) -> None:
-    """Metrics: open in development, by token in production, closed there without one."""
-    if deps.settings.profile == "dev":
-        return
-    token = deps.settings.metrics_token
-    given = request.headers.get("authorization", "")
-    if token is None or not hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
-        raise Unauthorized("operator_token_missing", "需要运维令牌")
 
 
 def _query(shape: type[BaseModel] | None, request: Request) -> BaseModel | None:
@@ -265,11 +258,6 @@ def take_request_id(request: Request) -> str:
     chosen = given if _REQUEST_ID.match(given) else f"req_{_PROCESS}{next(_NUMBER):08x}"
     kit_log.request_id.set(chosen)
     return chosen
-
-
-def address(request: Request, proxies: int) -> str:
-    """Behind proxies the address they vouch for (ZHANGBAN_PROXIES); reading their headers costs, so only then."""
-    return (proxies and request.remote_addr) or request.ip
 
 
 def _away() -> Unavailable:

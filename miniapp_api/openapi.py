@@ -7,10 +7,15 @@ from pydantic import BaseModel, TypeAdapter
 
 from miniapp_api.gate import Route
 from miniapp_api.shapes import Problem
+from staff.roles import GRANTED, ROLES
 
 _PARAMETER = re.compile(r"<(\w+)(?::\w+)?>")
 _REF = "#/components/schemas/{model}"
 _WHO = {"anyone": "任何人", "guest": "任何人；带登录令牌则以本人身份", "resident": "已登录居民", "core": "核心平台", "operator": "运维"}
+_SCHEMES = {
+    "session": {"type": "http", "scheme": "bearer", "description": "登录得到的 token"},
+    "staff_session": {"type": "http", "scheme": "bearer", "description": "工作人员登录（口令和动态口令）得到的 token"},
+}
 _REFUSALS = {
     "401": "未登录或登录已失效",
     "403": "不允许",
@@ -36,7 +41,7 @@ def document(routes: list[Route], version: str) -> dict[str, Any]:
         "info": {"title": "掌办 API", "version": version, "description": "微信、支付宝城市服务小程序后端。金额为整数分，时间为 RFC 3339（+08:00）。"},
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"session": {"type": "http", "scheme": "bearer", "description": "登录得到的 token"}}},
+        "components": {"schemas": schemas, "securitySchemes": _SCHEMES},
     }
 
 
@@ -44,18 +49,33 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": re.sub(r"\W+", "_", route.method.lower() + _PARAMETER.sub(r"by_\1", route.path)).strip("_"),
-        "tags": ["open" if route.path.startswith("/open/") else route.path.split("/")[2]],
+        "tags": [_tag(route.path)],
         "x-who": route.who,
-        "description": f"谁可以调用：{_WHO[route.who]}",
+        "description": f"谁可以调用：{_who(route)}",
         "parameters": _parameters(route, schemas),
         "responses": _responses(route, schemas),
     }
     if route.who in ("resident", "guest"):
         operation["security"] = [{"session": []}, *([{}] if route.who == "guest" else [])]
+    if route.who == "staff":
+        operation["security"] = [{"staff_session": []}]
+        operation["x-may"] = route.may
     if route.body is not None:
         required = bool(TypeAdapter(route.body).json_schema().get("required")) or route.method != "POST"
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _schema(route.body, schemas)}}}
     return operation
+
+
+def _tag(path: str) -> str:
+    first = path.split("/")[1]
+    return first if first in ("open", "staff") else path.split("/")[2]
+
+
+def _who(route: Route) -> str:
+    if route.who != "staff":
+        return _WHO[route.who]
+    roles = [role for role in ROLES if route.may in GRANTED[role]]
+    return f"工作人员：{'、'.join(roles)}（{route.may}）" if route.may else "已登录的工作人员"
 
 
 def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:

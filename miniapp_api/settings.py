@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     field_keys: SecretStr | None = None  # {"k1": "<base64 of 32 bytes>", …}
     field_key_current: str = "k1"
     index_key: SecretStr | None = None  # base64 of at least 32 bytes
+    staff_idle_minutes: int = Field(default=30, ge=2, le=240)  # a session of staff unused for so long is over
     metrics_token: SecretStr | None = None  # empty closes /metrics in production
 
     core_url: str = ""  # up to and with /core/v1

@@ -52,6 +52,10 @@ from notify.store import Messages
 from notify.wechat import WeChatPush
 from residents import store as residents_store
 from residents.store import Residents
+from staff import audit as staff_audit
+from staff import store as staff_store
+from staff.audit import Audit
+from staff.store import Staff
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +89,13 @@ class Deps:
     assistant: Assistant
     wechat_accounts: Mapping[str, Account]  # those whose customer messages come here, by name
     replying: Replying
+    staff: Staff
+    audit: Audit
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
         stores = (residents_store, content_store, content_tallies, publications_store, cases_store, notify_store, bot_store, wechat_store)
-        for module in (outbox, idempotency, *stores):
+        for module in (outbox, idempotency, *stores, staff_store, staff_audit):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -165,6 +171,8 @@ def build(settings: Settings) -> Deps:
         assistant=assistant,
         wechat_accounts={one.name: _account(one) for one in accounts},
         replying=Replying(mongo, WeChatMessages(mongo, keys), box, redis, WeChatAnswers(assistant, residents, keys, own), callers),
+        staff=Staff(mongo, keys),
+        audit=Audit(mongo, keys),
     )
 
 
@@ -176,6 +184,12 @@ def conversations_store(settings: Settings) -> tuple[Mongo, Conversations]:
     """The assistant's conversations, and the client to close when done."""
     mongo = connect(settings.mongo_url, settings.mongo_database)
     return mongo, Conversations(mongo, keyring(settings))
+
+
+def staff_stores(settings: Settings) -> tuple[Mongo, Staff, Audit]:
+    """For the command line: accounts, the audit, and the client to close when done. Built where a loop runs."""
+    mongo, keys = connect(settings.mongo_url, settings.mongo_database), keyring(settings)
+    return mongo, Staff(mongo, keys), Audit(mongo, keys)
 
 
 def tallies_store(settings: Settings) -> tuple[Mongo, Tallies]:

@@ -1,6 +1,7 @@
 """The assistant: a question in the resident's own words, an answer that rests on a live item."""
 
-from miniapp_api.gate import Call, Raw, Routes, address, slow_down
+from miniapp_api.callers import address, slow_down
+from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.shapes_assistant import AssistantAnswer, AssistantFeedback, AssistantMessage
 
 routes = Routes()

@@ -7,6 +7,7 @@ from openapi_spec_validator import validate
 
 from miniapp_api.app import ROUTES
 from miniapp_api.openapi import document
+from staff.roles import GRANTED
 
 ROOT = Path(__file__).parents[2]
 OPEN_TO_ANYONE = {
@@ -26,6 +27,7 @@ OPEN_TO_ANYONE = {
     "GET /v1/lists",
     "GET /v1/items/<code:str>/versions",
     "GET /v1/items/<code:str>/diff",
+    "POST /staff/v1/login",
     "GET /healthz",
     "GET /readyz",
 }
@@ -39,8 +41,20 @@ def test_only_the_routes_listed_here_are_open_to_anyone() -> None:
     assert {route.name for route in ROUTES if route.who == "guest"} == OPEN_TO_GUESTS
 
 
+# What any member of staff may do with the account they hold; everything else takes a permission.
+OPEN_TO_ALL_STAFF = {"POST /staff/v1/logout", "GET /staff/v1/me", "POST /staff/v1/me/password"}
+
+
+def test_every_route_of_staff_names_a_permission_that_somebody_holds() -> None:
+    staff = [route for route in ROUTES if route.who == "staff"]
+    assert {route.name for route in staff if route.may is None} == OPEN_TO_ALL_STAFF
+    assert all(any(route.may in held for held in GRANTED.values()) for route in staff if route.may)
+    assert all((route.who == "staff") == route.path.startswith("/staff/v1/") for route in ROUTES if route.name != "POST /staff/v1/login")
+    assert [route.name for route in ROUTES if route.may and route.who != "staff"] == []
+
+
 def test_every_route_says_who_may_call() -> None:
-    assert {route.who for route in ROUTES} <= {"anyone", "guest", "resident", "core", "wechat", "operator"}
+    assert {route.who for route in ROUTES} <= {"anyone", "guest", "resident", "core", "wechat", "operator", "staff"}
 
 
 def test_no_route_is_declared_outside_the_gate() -> None:
