@@ -35,6 +35,7 @@ class Keys:
     public_key_id: str
     platform_serial: str
     platform_cert: x509.Certificate
+    platform_pem: str
     signers: dict[str, rsa.RSAPrivateKey]
 
 
@@ -85,6 +86,7 @@ def load(folder: Path, wechat: Json) -> Keys:
         public_id,
         platform_serial,
         x509.load_pem_x509_certificate(given["platform_keys"][platform_serial].encode()),
+        given["platform_keys"][platform_serial],
         {name: _load_private(pem) for name, pem in kept["signers"].items()},
     )
 
