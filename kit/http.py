@@ -6,15 +6,19 @@ Bodies, queries and tokens are never logged.
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 import stamina
+from yarl import URL
 
 from kit.errors import NotReached, Unknown
 
@@ -75,11 +79,25 @@ class Breaker:
         return self.failures >= self.limit
 
 
-class Http:
-    """The only way out. `allowed` holds the scheme://host[:port] of every party; anything else is refused before DNS."""
+@dataclass(frozen=True, slots=True)
+class _Call:
+    party: str
+    method: str
+    url: str
+    headers: Mapping[str, str] | None
+    body: bytes | None
+    seconds: float
 
-    def __init__(self, allowed: Iterable[str], *, connections: int = 100) -> None:
+
+class Http:
+    """The only way out. `allowed` holds the scheme://host[:port] of every party; anything else is refused before DNS.
+
+    `identities`: by origin, the TLS context to call it with: a client certificate, a CA of its own.
+    """
+
+    def __init__(self, allowed: Iterable[str], *, connections: int = 100, identities: Mapping[str, ssl.SSLContext] | None = None) -> None:
         self._allowed = frozenset(origin(url) for url in allowed)
+        self._identities = {origin(url): context for url, context in (identities or {}).items()}
         self._breakers: dict[str, Breaker] = {}
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
@@ -88,15 +106,40 @@ class Http:
         self, party: str, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None, seconds: float = 5.0
     ) -> Reply:
         """One attempt, no redirects, at most 8 MiB back. Raises NotReached, Unknown."""
-        if origin(url) not in self._allowed:
-            raise NotReached(party, "not_on_the_egress_list")
-        breaker = self._breakers.setdefault(party, Breaker())
+        return await self._watched(_Call(party, method, url, headers, body, seconds), self._exchange)
+
+    async def download(
+        self,
+        party: str,
+        url: str,
+        to: Path,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        seconds: float = 60.0,
+        most: int = 1 << 30,
+    ) -> Reply:
+        """The body of a 200 goes into `to`, at most `most` bytes (decompressed), and the Reply's is empty; any other answer is as from `send`.
+
+        GET, or POST where there is a `body`. The address is sent exactly as given, which signed ones need. `to` is there whole or not at all.
+        """
+
+        async def exchange(call: _Call) -> Reply:
+            return await self._fetch(call, to, most)
+
+        return await self._watched(_Call(party, "GET" if body is None else "POST", url, headers, body, seconds), exchange)
+
+    async def _watched(self, call: _Call, exchange: Callable[[_Call], Awaitable[Reply]]) -> Reply:
+        """The list, the breaker and the log around one exchange."""
+        if origin(call.url) not in self._allowed:
+            raise NotReached(call.party, "not_on_the_egress_list")
+        breaker = self._breakers.setdefault(call.party, Breaker())
         if not breaker.admits(time.monotonic()):
-            raise NotReached(party, "breaker_open")
+            raise NotReached(call.party, "breaker_open")
         started = time.monotonic()
         outcome = "cancelled"
         try:
-            reply = await self._exchange(party, method, url, headers, body, seconds)
+            reply = await exchange(call)
             outcome = str(reply.status)
             if reply.status >= 500:
                 breaker.failed(time.monotonic())
@@ -108,25 +151,35 @@ class Http:
             breaker.failed(time.monotonic())
             raise
         finally:
-            log.info("call", extra={"party": party, "method": method, "outcome": outcome, "ms": round((time.monotonic() - started) * 1000, 1)})
+            took = round((time.monotonic() - started) * 1000, 1)
+            log.info("call", extra={"party": call.party, "method": call.method, "outcome": outcome, "ms": took})
 
-    async def _exchange(self, party: str, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, seconds: float) -> Reply:
-        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, 3.0))
+    async def _exchange(self, call: _Call) -> Reply:
         try:
-            async with self._open().request(method, url, headers=headers, data=body, timeout=timeout, allow_redirects=False) as response:
-                received = await response.content.read(MAX_BODY + 1)
-                while len(received) <= MAX_BODY and (more := await response.content.read(MAX_BODY)):
-                    received += more
-                if len(received) > MAX_BODY:
-                    raise Unknown(party, "reply_too_large")
-                return Reply(party, response.status, {k.lower(): v for k, v in response.headers.items()}, received)
-        except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError) as exc:
-            # sock_connect ran out or the connection was refused: not one byte of ours was read there
-            if isinstance(exc, aiohttp.SocketTimeoutError):
-                raise Unknown(party, "timeout") from exc
-            raise NotReached(party, "no_connection") from exc
-        except (TimeoutError, aiohttp.ClientError, OSError) as exc:
-            raise Unknown(party, "timeout" if isinstance(exc, TimeoutError) else "connection_lost") from exc
+            async with self._asked(call, call.url) as response:
+                return await _whole(call, response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise _ours(call.party, exc) from exc
+
+    async def _fetch(self, call: _Call, to: Path, most: int) -> Reply:
+        part = to.with_name(f"{to.name}.part")
+        try:
+            async with self._asked(call, URL(call.url, encoded=True)) as response:
+                if response.status != 200:
+                    return await _whole(call, response)
+                await _into(part, call.party, response.content, most)
+                part.replace(to)
+                return Reply(call.party, 200, _lower(response.headers), b"")
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise _ours(call.party, exc) from exc
+        finally:
+            with suppress(FileNotFoundError):
+                part.unlink()
+
+    def _asked(self, call: _Call, url: str | URL) -> "aiohttp.client._RequestContextManager":
+        timeout = aiohttp.ClientTimeout(total=call.seconds, sock_connect=min(call.seconds, 3.0))
+        context = self._identities.get(origin(call.url), True)
+        return self._open().request(call.method, url, headers=call.headers, data=call.body, timeout=timeout, allow_redirects=False, ssl=context)
 
     def is_open(self, party: str) -> bool:
         """True while the breaker of this party keeps calls back."""
@@ -142,6 +195,37 @@ class Http:
             connector = aiohttp.TCPConnector(limit=self._connections, limit_per_host=self._connections, keepalive_timeout=15, force_close=False)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True, trust_env=False)
         return self._session
+
+
+async def _whole(call: _Call, response: aiohttp.ClientResponse) -> Reply:
+    received = await response.content.read(MAX_BODY + 1)
+    while len(received) <= MAX_BODY and (more := await response.content.read(MAX_BODY)):
+        received += more
+    if len(received) > MAX_BODY:
+        raise Unknown(call.party, "reply_too_large")
+    return Reply(call.party, response.status, _lower(response.headers), received)
+
+
+async def _into(part: Path, party: str, content: aiohttp.StreamReader, most: int) -> None:
+    """Written off the loop; no more than one chunk is held."""
+    received = 0
+    with await asyncio.to_thread(part.open, "wb") as file:
+        async for chunk in content.iter_chunked(256 * 1024):
+            received += len(chunk)
+            if received > most:
+                raise Unknown(party, "reply_too_large")
+            await asyncio.to_thread(file.write, chunk)
+
+
+def _ours(party: str, exc: Exception) -> NotReached | Unknown:
+    """sock_connect ran out or the connection was refused: not one byte of ours was read there. Everything else proves nothing."""
+    if isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ServerTimeoutError) and not isinstance(exc, aiohttp.SocketTimeoutError):
+        return NotReached(party, "no_connection")
+    return Unknown(party, "timeout" if isinstance(exc, TimeoutError) else "connection_lost")
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 async def repeated(call: Callable[[], Awaitable[T]], *, on: tuple[type[Exception], ...], attempts: int = 3, seconds: float = 6.0) -> T:
