@@ -20,12 +20,9 @@ def issued(app_public_key: str, platform_public_key: str) -> dict[str, str]:
     As in the files merchants download, Alipay's certificate is followed by the authority's between it and the root, and the
     file of roots also holds one whose signature is not RSA, which its serial leaves out.
     """
-    root, second, between = (rsa.generate_private_key(65537, 2048) for _ in range(3))
+    root, between = (rsa.generate_private_key(65537, 2048) for _ in range(2))
     other = ec.generate_private_key(ec.SECP256R1())
-    roots = [
-        _own(other, "Sandbox Certification Authority E1"),
-        *(_own(key, f"Sandbox Certification Authority R{n}") for n, key in ((1, root), (2, second))),
-    ]
+    roots = [_own(key, f"Sandbox Certification Authority {name}") for name, key in (("E1", other), ("R1", root), ("R2", root))]
     authority = _certificate("Sandbox Certification Authority Class 1 R1", between.public_key(), roots[1].subject, root, authority=True)
     app, platform = (
         _certificate(name, _rsa(key), authority.subject, between) for name, key in (("zhangban", app_public_key), ("Alipay", platform_public_key))

@@ -120,17 +120,21 @@ class Trades:
     # what everybody sees
 
     def find(self, order_no: str) -> Json | None:
-        """As it is now: time-outs take effect when somebody looks."""
-        trade, now = self._book.get("alipay_trade", order_no), self._clock.seconds()
-        if trade is not None and trade["state"] == "WAIT_BUYER_PAY" and now >= trade["expires"]:
-            return self._close(trade, trade["expires"])
-        if trade is not None and trade["state"] == "TRADE_SUCCESS" and now >= trade["paid_at"] + REFUND_WINDOW:
-            trade["state"] = "TRADE_FINISHED"
-            self.keep(trade)
-        return trade
+        trade = self._book.get("alipay_trade", order_no)
+        return None if trade is None else self._now(trade)
 
     def every(self) -> list[Json]:
-        return [trade for key, _ in self._book.every("alipay_trade") if (trade := self.find(key)) is not None]
+        return [self._now(trade) for _, trade in self._book.every("alipay_trade")]
+
+    def _now(self, trade: Json) -> Json:
+        """As it is now: time-outs take effect when somebody looks."""
+        now = self._clock.seconds()
+        if trade["state"] == "WAIT_BUYER_PAY" and now >= trade["expires"]:
+            return self._close(trade, trade["expires"])
+        if trade["state"] == "TRADE_SUCCESS" and now >= trade["paid_at"] + REFUND_WINDOW:
+            trade = {**trade, "state": "TRADE_FINISHED"}
+            self.keep(trade)
+        return trade
 
     def keep(self, trade: Json) -> None:
         self._book.put("alipay_trade", trade["order_no"], trade)
