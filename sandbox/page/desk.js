@@ -1,6 +1,7 @@
 // The clerk's desk: cases, and the moves that are allowed now.
 
-import { button, byId, call, guarded, h, keptList, moment, shortNo, toast } from "./dom.js";
+import { billForm } from "./bills.js";
+import { button, byId, call, fact, guarded, h, keptList, moment, shortNo, toast } from "./dom.js";
 
 const STATES = { submitted: "已提交", accepted: "已受理", corrections: "待补正", approved: "已通过", rejected: "不予批准", issued: "已发证", withdrawn: "已撤回" };
 const MOVES = { accepted: "受理", corrections: "要求补正", approved: "通过", rejected: "不予批准", issued: "发证", withdrawn: "撤回" };
@@ -29,7 +30,7 @@ function caseCard(first, changed) {
   const done = h("p", { class: "hint", text: "没有可做的操作了。" });
   const form = correctionsForm(caseNo, Object.keys(first.answers ?? {}), (findings) => move("corrections", findings));
   const answers = h("details", {}, h("summary", { text: "申请人填写的内容" }), answersList(first.answers ?? {}));
-  const node = h("article", { class: "card", "aria-label": `${first.item_name} ${caseNo}` }, h("div", { class: "card-head" }, title, state), facts, answers, steps, opinionRow, moves, form.node, done);
+  const node = h("article", { class: "card", "aria-label": `${first.item_name} ${caseNo}` }, h("div", { class: "card-head" }, title, state), facts, answers, steps, opinionRow, moves, form.node, done, billForm(caseNo, changed).node);
 
   let touched = false; // a card once worked on stays in sight
   for (const kind of ["click", "input"]) node.addEventListener(kind, () => { touched = true; });
@@ -61,8 +62,6 @@ function caseCard(first, changed) {
   }
   return { node, update, busy: () => touched };
 }
-
-const fact = (name, value, kind) => [h("dt", { text: name }), h("dd", { class: kind, text: value })];
 
 function answersList(answers) {
   const rows = Object.entries(answers).flatMap(([name, value]) => fact(FIELDS[name] ?? name, readable(value)));

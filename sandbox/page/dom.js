@@ -141,5 +141,18 @@ const SECOND = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", hou
 
 export const moment = (at) => DAY.format(new Date(at));
 export const clockTime = (at) => SECOND.format(new Date(at));
+/** 12000 -> "120.00 元" */
+export const yuan = (amount) => `${(amount / 100).toFixed(2)} 元`;
+
+/** "120.5" -> 12050; null for what is no amount of yuan. Done on the text: 19.99 * 100 is not 1999. */
+export function fen(text) {
+  const found = /^(\d{1,9})(?:\.(\d{1,2}))?$/.exec(text.trim());
+  const amount = found ? Number(found[1]) * 100 + Number((found[2] ?? "").padEnd(2, "0")) : 0;
+  return amount > 0 ? amount : null;
+}
+
+/** A row of a list of facts. */
+export const fact = (name, value, kind) => [h("dt", { text: name }), h("dd", { class: kind, text: value })];
+
 /** Day and serial number: the end of a long case number that people can tell apart. */
 export const shortNo = (caseNo) => `…${String(caseNo).slice(-8)}`;

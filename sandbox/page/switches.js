@@ -5,29 +5,49 @@ import { button, byId, call, guarded, h, toast } from "./dom.js";
 const LATENCY = { name: "latency_ms", text: "慢：每次多等", unit: "毫秒", max: 60000, step: 100 };
 const ERRORS = { name: "error_rate", text: "出错：100 次里", unit: "次", max: 100, scale: 100 };
 const LOSE = { name: "lose_replies", text: "收到但不回：办了，没回音" };
-const SERVER = [LATENCY, ERRORS, LOSE, { name: "down", text: "停机：一律不可用" }];
+const DOWN = { name: "down", text: "停机：一律不可用" };
+const SERVER = [LATENCY, ERRORS, LOSE, DOWN];
+const PUSHED = [
+  { name: "duplicate", text: "重复：每条多推", unit: "次", max: 20 },
+  { name: "late_ms", text: "迟到：晚推", unit: "毫秒", max: 600000, step: 100 },
+  { name: "forge", text: "伪造：另推签名不对的" },
+];
+const SHUFFLE = { name: "shuffle", text: "乱序：先后打乱" };
+const STOPPED = { name: "down", text: "停推：推不出去" };
 const PARTIES = {
   wechat: { text: "微信", switches: SERVER },
-  alipay: { text: "支付宝", switches: SERVER },
-  core: { text: "核心平台", switches: SERVER },
+  alipay: { text: "支付宝", switches: [...SERVER, { name: "refund_unknown", text: "退款结果不明：回系统错误" }] },
+  wechat_pay: {
+    text: "微信支付",
+    switches: [
+      ...SERVER,
+      { name: "sign_test", text: "探测：送出签名不对的应答和通知" },
+      { name: "mixed_serials", text: "换钥期：新旧两把平台密钥混用" },
+      { name: "refund_processing", text: "退款一直处理中" },
+      { name: "refund_abnormal", text: "退款异常：退不到账" },
+      { name: "not_enough", text: "退款：商户余额不足" },
+    ],
+  },
+  wechat_pay_notices: { text: "微信支付的通知", switches: [...PUSHED, SHUFFLE, STOPPED] },
+  alipay_notices: { text: "支付宝的通知", switches: [...PUSHED, SHUFFLE, { name: "gbk", text: "用 GBK 编码" }, STOPPED] },
+  core: {
+    text: "核心平台",
+    switches: [
+      LATENCY,
+      ERRORS,
+      { name: "hide_settlements_ms", text: "入账后查不到", unit: "毫秒", max: 600000, step: 100 },
+      LOSE,
+      DOWN,
+      { name: "not_idempotent", text: "不去重：同一笔核销、冲销再记一次" },
+    ],
+  },
   wechat_messages: {
     text: "微信客服消息的推送",
-    switches: [
-      { name: "duplicate", text: "重复：每条多推", unit: "次", max: 20 },
-      { name: "late_ms", text: "迟到：晚推", unit: "毫秒", max: 600000, step: 100 },
-      { name: "forge", text: "伪造：另推签名不对的" },
-      { name: "down", text: "停推：推不出去" },
-    ],
+    switches: [...PUSHED, STOPPED],
   },
   core_webhook: {
     text: "核心平台的事件推送",
-    switches: [
-      { name: "duplicate", text: "重复：每件多推", unit: "次", max: 20 },
-      { name: "late_ms", text: "迟到：晚推", unit: "毫秒", max: 600000, step: 100 },
-      { name: "forge", text: "伪造：另推签名不对的" },
-      { name: "shuffle", text: "乱序：先后打乱" },
-      { name: "down", text: "停推：推不出去" },
-    ],
+    switches: [...PUSHED, SHUFFLE, STOPPED],
   },
 };
 
@@ -35,8 +55,9 @@ const PARTIES = {
 export function switches(changed) {
   const cards = Object.entries(PARTIES).map(([party, about]) => partyCard(party, about, changed));
   byId("parties").append(...cards.map((card) => card.node));
+  let known = [];
   byId("heal").addEventListener("click", guarded(async () => {
-    await call("PUT", "/faults", Object.fromEntries(Object.keys(PARTIES).map((party) => [party, {}])));
+    await call("PUT", "/faults", Object.fromEntries(known.map((party) => [party, {}])));
     cards.forEach((card) => card.forget());
     toast("全部恢复正常");
     await changed();
@@ -44,26 +65,29 @@ export function switches(changed) {
   clock();
   wipe(cards, changed);
   return (faults) => {
+    known = Object.keys(faults);
     const on = cards.map((card) => card.show(faults)).filter(Boolean).length;
     byId("faults-on").hidden = on === 0;
     byId("faults-on").textContent = `${on} 方有故障`;
   };
 }
 
-/** A form that follows the world until somebody starts changing it. */
+/** A form that follows the world until somebody starts changing it. It shows those switches only that this world has. */
 function partyCard(party, { text, switches: all }, changed) {
   const told = h("span", { class: "state", role: "status" });
   const inputs = new Map(all.map((one) => [one.name, one.unit ? numberInput(one) : h("input", { type: "checkbox" })]));
+  const rows = new Map(all.map((one) => [one.name, switchRow(one, inputs.get(one.name))]));
   const undo = button("不改了", async () => { forget(); await changed(); }, { hidden: true });
   const node = h(
     "form",
     { class: "card party", "aria-label": text, oninput: () => { dirty = true; tell(); }, onsubmit: guarded(apply) },
     h("div", { class: "card-head" }, h("h3", { text }), told),
-    ...all.map((one) => switchRow(one, inputs.get(one.name))),
+    ...rows.values(),
     h("div", { class: "buttons" }, h("button", { text: "应用" }), undo),
   );
   let dirty = false;
   let broken = false;
+  let here = all;
 
   function tell() {
     told.textContent = dirty ? "有改动，还没应用" : broken ? "有故障" : "正常";
@@ -72,7 +96,7 @@ function partyCard(party, { text, switches: all }, changed) {
   }
 
   async function apply() {
-    await call("PUT", "/faults", { [party]: Object.fromEntries(all.map((one) => [one.name, valueOf(one, inputs.get(one.name))])) });
+    await call("PUT", "/faults", { [party]: Object.fromEntries(here.map((one) => [one.name, valueOf(one, inputs.get(one.name))])) });
     forget();
     toast(`${text}：已应用`);
     await changed();
@@ -84,8 +108,11 @@ function partyCard(party, { text, switches: all }, changed) {
 
   function show(faults) {
     const now = faults[party] ?? {};
+    here = all.filter((one) => one.name in now);
+    node.hidden = here.length === 0;
+    for (const [name, row] of rows) row.hidden = !(name in now);
     broken = Object.values(now).some(Boolean);
-    if (!dirty) for (const one of all) fill(one, inputs.get(one.name), now[one.name]);
+    if (!dirty) for (const one of here) fill(one, inputs.get(one.name), now[one.name]);
     tell();
     return broken;
   }

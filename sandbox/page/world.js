@@ -1,5 +1,7 @@
 // 外面的世界: the people outside, their phones, the core's pushes; asks the sandbox every 1.5 s.
 
+import { bills } from "./bills.js";
+import { cashier } from "./cashier.js";
 import { chatBox } from "./chat.js";
 import { desk } from "./desk.js";
 import { button, byId, call, clockTime, copy, guarded, h, keptList, moment, shortNo, toast } from "./dom.js";
@@ -7,10 +9,12 @@ import { switches } from "./switches.js";
 
 const POLL_MS = 1500;
 const CHANNELS = { wechat: "微信", alipay: "支付宝" };
-const TEMPLATES = { case_moved: "办件进度提醒", case_corrections: "补正材料提醒" };
+const TEMPLATES = { case_moved: "办件进度提醒", case_corrections: "补正材料提醒", bill_paid: "缴费成功通知", bill_refunded: "退款通知" };
 const VALUES = {
   case_moved: { thing1: "事项", phrase2: "状态", time3: "时间", thing4: "说明", character_string5: "办件编号" },
   case_corrections: { thing1: "事项", character_string5: "办件编号", number6: "要补正几处", time3: "时间" },
+  bill_paid: { thing1: "项目", amount2: "金额", time3: "支付时间", character_string4: "订单编号" },
+  bill_refunded: { thing1: "项目", amount2: "金额", time3: "退款时间", character_string4: "订单编号" },
 };
 const CODES = [
   { text: "取微信登录码", ask: (person) => call("POST", "/wechat/codes", { person, kind: "login" }), told: "微信登录码，5 分钟内用一次" },
@@ -87,11 +91,12 @@ byId("person-form").addEventListener("submit", guarded(async (event) => {
 // what the phones received
 
 let names = new Map();
+const nameOf = (person) => names.get(person) ?? "（查不到的人）";
 const showMessages = keptList(byId("phone-list"), { key: (one) => one.place, make: bubble, empty: "手机上还没有消息。", step: 12 });
 
 function messagesNow(entries) {
   byId("phone-count").textContent = entries.length ? `${entries.length} 条` : "";
-  showMessages(entries.map((one, place) => ({ ...one, place, name: names.get(one.person) ?? "（查不到的人）" })).reverse());
+  showMessages(entries.map((one, place) => ({ ...one, place, name: nameOf(one.person) })).reverse());
 }
 
 function bubble(one) {
@@ -135,13 +140,15 @@ function resultText(result, taken) {
 
 const showCases = desk(refresh);
 const showFaults = switches(refresh);
+const showBills = bills(refresh);
+const showOrders = cashier(refresh);
 let asked = 0;
 let told = 0;
 
 /** Everything at once; an answer older than one already shown is dropped. */
 async function refresh() {
   const own = ++asked;
-  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages"];
+  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages", "/core/bills", "/wallets/orders"];
   let answers;
   try {
     answers = await Promise.all(paths.map((path) => call("GET", path)));
@@ -151,13 +158,15 @@ async function refresh() {
   }
   if (own < told) return;
   told = own;
-  const [people, cases, messages, webhooks, faults, chats] = answers;
+  const [people, cases, messages, webhooks, faults, chats, owed, wallets] = answers;
   names = new Map(people.people.map((one) => [one.person, one.name]));
   peopleNow(people.people, chats.lines);
   showCases(cases.cases);
   messagesNow(messages.entries.filter((one) => one.kind === "message")); // replies to a chat are shown in the chat
   pushesNow(webhooks.entries);
   showFaults(faults);
+  showBills(owed.bills.map((one) => ({ ...one, name: nameOf(one.person_id) })));
+  showOrders(wallets.orders.map((one) => ({ ...one, name: nameOf(one.person) })));
   linked(true);
 }
 
