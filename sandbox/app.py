@@ -1,5 +1,6 @@
 """The sandbox's table of contents. No state outside the app: several worlds may live in one process."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from sandbox.faults import Faults
 from sandbox.wallets import Wallets
 from sandbox.wechat import WeChat
 from sandbox.wechat_messages import CustomerMessages
+from sandbox.wechat_pay import WeChatPay
+from sandbox.wechat_pay_tls import address
 from sandbox.wechat_tokens import Tokens
 from sandbox.world import World
 
@@ -31,12 +34,19 @@ PAGE = Path(__file__).parent / "page"
 
 
 def create_app(
-    data: Path, items: Path | None = None, core_webhook: str | None = None, wechat_messages: str | None = None, name: str = "sandbox"
+    data: Path,
+    items: Path | None = None,
+    core_webhook: str | None = None,
+    wechat_messages: str | None = None,
+    *,
+    refunds: socket.socket | None = None,
+    name: str = "sandbox",
 ) -> Sanic[Any, Any]:
-    """A world whose memory is in `data`. `items`: a Guangdong-format JSON-lines file instead of our own catalogue. Raises BadCatalogue."""
+    """A world whose memory is in `data`. `items`: a Guangdong-format JSON-lines file instead of our own catalogue; `refunds`: the listener where a
+    merchant shows a certificate. Raises BadCatalogue."""
     book, faults = Book(data), Faults()
     clock = WorldClock(book)
-    made = make_accounts(data)
+    made = make_accounts(data, address(refunds) if refunds is not None else "")
     listed = made["wechat"]["messages"]
     tokens = Tokens(book, {one["appid"]: one["secret"] for one in (made["wechat"], *listed)}, clock)
     wechat, gate = WeChat(book, made["wechat"], clock, tokens), Gate(made["alipay"], data)
@@ -51,13 +61,15 @@ def create_app(
     cases = Cases(book, catalogue, events)
     bills = Bills(book, catalogue)
     world = World(book, made, (clock, faults, wechat, identity, events, chats))
-    world.senders.append(alipay_wallet.notices)
-    wallets = Wallets({"alipay": alipay_wallet})
+    wechat_pay = WeChatPay(book, data, made["wechat"], (clock, faults))
+    world.senders += [alipay_wallet.notices, *wechat_pay.senders]
+    wallets = Wallets({"wechat": wechat_pay.wallet, "alipay": alipay_wallet})
 
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
     app.config.update(ACCESS_LOG=False, AUTO_EXTEND=False, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=2)
     _channels(app, faults, (wechat, tokens, chats), alipay)
     app.add_route(faults.around("alipay", alipay_wallet.statements.download), ALIPAY_BILLS, methods=["GET"], name="alipay_bill")
+    wechat_pay.add_routes(app)
     _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events, bills, Settlements(book, bills, faults)))
     _controls(app, world, (catalogue, publications, cases, chats, bills))
     app.add_route(wallets.pay, "/world/wallets/<wallet:str>/pay", methods=["POST"], name="world_wallets_pay")
@@ -68,11 +80,12 @@ def create_app(
     async def begin(_: Any) -> None:
         events.resume()
         alipay_wallet.notices.resume()
+        await wechat_pay.begin(refunds)
 
     async def end(_: Any) -> None:
-        await events.close()
-        await chats.close()
-        await alipay_wallet.notices.close()
+        await wechat_pay.end()
+        for sender in world.senders:
+            await sender.close()
         book.close()
 
     app.before_server_start(begin)
