@@ -253,10 +253,11 @@ async def test_a_404_without_the_cores_own_word_is_no_proof_that_there_is_none(o
 
 async def test_a_bill_of_somebody_else_is_never_shown(odd: CoreMoney, answers: Answers) -> None:
     answers.body = json.dumps({"bills": [BILL, BILL | {"person_id": "P2"}]}).encode()
-    with pytest.raises(Unknown, match="wrong_content"):
+    with pytest.raises(NotReached, match="wrong_content"):
         await odd.bills("P1")
     answers.body = json.dumps(BILL).encode()
-    with pytest.raises(Unknown, match="wrong_content"):
+    assert await odd.bill("B1") == Bill.model_validate(BILL)
+    with pytest.raises(NotReached, match="wrong_content"):
         await odd.bill("B2")
 
 
@@ -290,6 +291,14 @@ async def test_a_read_is_repeated_and_ends_as_not_reached(odd: CoreMoney, answer
     with pytest.raises(NotReached):
         await odd.find_settlement("S-1")
     assert answers.calls == ["GET /core/v1/settlements/S-1"] * 3
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", b"null", b"{"])
+async def test_a_read_that_cannot_be_understood_proves_nothing(odd: CoreMoney, answers: Answers, body: bytes) -> None:
+    answers.body = body
+    for ask in (odd.bill("B1"), odd.bills("P1"), odd.find_settlement("S-1"), odd.find_reversal("R1"), odd.book_page(date(2026, 11, 23))):
+        with pytest.raises(NotReached):
+            await ask
 
 
 async def test_nobody_there_is_not_reached() -> None:

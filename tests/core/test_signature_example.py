@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from core.bills import Settlement
+from core.money import SettlementAsk
 from core.signature import check_event, sign_call, sign_event
 from core.types import CoreEvent
 
@@ -31,6 +33,16 @@ EXAMPLE = {
         "sm3=55909750cda17c6803c0d1f5196967c25d4b8bfad5564cad14adf2a3db5835c5",
     ),
 }
+
+SETTLED = (
+    b'{"settlement_id":"S-20261123093012a1b2c3d4","bill_id":"B20261123000001","bill_version":1,"order_no":"20261123093012a1b2c3d4",'
+    b'"channel":"wechat","transaction_id":"4200009901202611230000000001","amount_fen":12000,"paid_at":"2026-11-23T01:31:07Z"}'
+)
+SETTLED_SIGNED = {
+    "sha256": "sha256=18b8cff780b7208bf981723881baf062a67688c71ffa66fdd3313004466c3765",
+    "sm3": "sm3=c601ce701cd303aca7cc83e9a5915c463a7a6430b01dbd196a15657962f063f4",
+}
+PAGE = Path(__file__).parents[2] / "docs" / "integrators.md"
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sm3"])
@@ -69,7 +81,7 @@ def test_the_recipe_as_written_gives_the_same_bytes() -> None:
 
 
 def test_the_page_for_integrators_shows_this_example() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "integrators.md").read_text()
+    page = PAGE.read_text()
     shown = [
         SECRET.decode(),
         TIMESTAMP,
@@ -82,3 +94,13 @@ def test_the_page_for_integrators_shows_this_example() -> None:
     ]
     assert [text for text in shown if text not in page] == []
     assert f"{len(ASKED)} 字节" in page and f"{len(EVENT)} 字节" in page
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sm3"])
+def test_the_example_of_a_settlement_is_what_we_send_and_can_read(algorithm: Any) -> None:
+    page = PAGE.read_text()
+    assert SettlementAsk.model_validate_json(SETTLED).model_dump_json().encode() == SETTLED
+    assert sign_call(SECRET, algorithm, TIMESTAMP, NONCE, "POST", "/core/v1/settlements", SETTLED) == SETTLED_SIGNED[algorithm]
+    assert SETTLED.decode() in page and SETTLED_SIGNED[algorithm] in page and f"{len(SETTLED)} 字节" in page
+    (answer,) = [line for line in page.splitlines() if line.startswith('{"settlement_id"') and "settled_at" in line]
+    assert Settlement.model_validate_json(answer).settlement_id == SettlementAsk.model_validate_json(SETTLED).settlement_id
