@@ -6,12 +6,15 @@ import secrets
 import string
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox import alipay_certs, wechat_pay_keys
 from sandbox.wechat_values import FIELDS
+
+ALIPAY_KEY, ALIPAY_NEXT = "alipay-platform-key.pem", "alipay-platform-next.pem"  # the second with its certificate
 
 
 def accounts(folder: Path, refund_url: str = "") -> dict[str, Any]:
@@ -30,10 +33,11 @@ def accounts(folder: Path, refund_url: str = "") -> dict[str, Any]:
         made["wechat"]["pay"], kept = wechat_pay_keys.make()
         _write(folder / wechat_pay_keys.OWN, json.dumps(kept, indent=1))
         _write(path, json.dumps(made, indent=1))
-    if "alipay_root_cert" not in made["alipay"]:
-        own = made["alipay"]
-        own["seller_id"] = f"2088{secrets.randbelow(10**12):012d}"
-        own |= alipay_certs.issued(own["app_public_key"], own["alipay_public_key"])
+    if "alipay_root_cert" not in made["alipay"] or not (folder / ALIPAY_NEXT).exists():
+        following, own = rsa.generate_private_key(65537, 2048), made["alipay"]
+        certificates, own_next = alipay_certs.issued(own["app_public_key"], (own["alipay_public_key"], _public(following)))
+        _write(folder / ALIPAY_NEXT, _private(following) + own_next)
+        own |= {"seller_id": own.get("seller_id", f"2088{secrets.randbelow(10**12):012d}"), **certificates}
         _write(path, json.dumps(made, indent=1))
     if refund_url and made["wechat"]["pay"]["refund_url"] != refund_url:  # its port is another one at every start
         made["wechat"]["pay"]["refund_url"] = refund_url
@@ -41,9 +45,16 @@ def accounts(folder: Path, refund_url: str = "") -> dict[str, Any]:
     return made
 
 
-def alipay_private_key(folder: Path) -> rsa.RSAPrivateKey:
+def last_port(folder: Path) -> int:
+    """Where a merchant refunded by v2 when this world last ran; 0: it never did."""
+    path = folder / "accounts.json"
+    pay = json.loads(path.read_text())["wechat"].get("pay", {}) if path.exists() else {}
+    return urlsplit(pay.get("refund_url", "")).port or 0
+
+
+def alipay_private_key(folder: Path, name: str = ALIPAY_KEY) -> rsa.RSAPrivateKey:
     """Alipay's own key, which no merchant ever sees."""
-    key = serialization.load_pem_private_key((folder / "alipay-platform-key.pem").read_bytes(), None)
+    key = serialization.load_pem_private_key((folder / name).read_bytes(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("the platform key is RSA")
     return key
@@ -51,7 +62,7 @@ def alipay_private_key(folder: Path) -> rsa.RSAPrivateKey:
 
 def _make(folder: Path) -> dict[str, Any]:
     merchant, platform = (rsa.generate_private_key(65537, 2048) for _ in range(2))
-    _write(folder / "alipay-platform-key.pem", _private(platform))
+    _write(folder / ALIPAY_KEY, _private(platform))
     wechat = {
         "appid": f"wxsandbox{secrets.token_hex(5)}",
         "secret": secrets.token_hex(16),

@@ -14,8 +14,8 @@ _Signer = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 _RSA_SIGNATURES = "1.2.840.113549.1.1."  # PKCS#1: every OID of a signature by an RSA key begins so
 
 
-def issued(app_public_key: str, platform_public_key: str) -> dict[str, str]:
-    """{app_cert, alipay_cert, alipay_root_cert}, PEM. The authorities' own keys are thrown away: nothing more is ever issued.
+def issued(app_public_key: str, platform_public_keys: tuple[str, str]) -> tuple[dict[str, str], str]:
+    """{app_cert, alipay_cert, alipay_root_cert}, PEM, and the certificate that will follow Alipay's. The authorities' keys are thrown away.
 
     As in the files merchants download, Alipay's certificate is followed by the authority's between it and the root, and the
     file of roots also holds one whose signature is not RSA, which its serial leaves out.
@@ -24,10 +24,10 @@ def issued(app_public_key: str, platform_public_key: str) -> dict[str, str]:
     other = ec.generate_private_key(ec.SECP256R1())
     roots = [_own(key, f"Sandbox Certification Authority {name}") for name, key in (("E1", other), ("R1", root), ("R2", root))]
     authority = _certificate("Sandbox Certification Authority Class 1 R1", between.public_key(), roots[1].subject, root, authority=True)
-    app, platform = (
-        _certificate(name, _rsa(key), authority.subject, between) for name, key in (("zhangban", app_public_key), ("Alipay", platform_public_key))
-    )
-    return {"app_cert": _pem(app), "alipay_cert": _pem(platform, authority), "alipay_root_cert": _pem(*roots)}
+    names = (("zhangban", app_public_key), *(("Alipay", key) for key in platform_public_keys))
+    app, platform, following = (_certificate(name, _rsa(key), authority.subject, between) for name, key in names)
+    made = {"app_cert": _pem(app), "alipay_cert": _pem(platform, authority), "alipay_root_cert": _pem(*roots)}
+    return made, _pem(following, authority)
 
 
 def serial(pem: str) -> str:

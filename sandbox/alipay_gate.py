@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sanic import HTTPResponse
 
-from sandbox.accounts import alipay_private_key
+from sandbox.accounts import ALIPAY_NEXT, alipay_private_key
 from sandbox.alipay_certs import root_serial, serial
+from sandbox.faults import Faults
 
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
 
@@ -51,18 +52,19 @@ class Call:
 
 
 class Gate:
-    """One merchant app, with its key or with certificates as each call chooses."""
+    """One merchant app, with its key or with certificates as each call chooses. With certificates Alipay may change over to its next key."""
 
-    def __init__(self, account: dict[str, Any], folder: Path) -> None:
+    def __init__(self, account: dict[str, Any], folder: Path, faults: Faults) -> None:
         key = load_pem_public_key(account["app_public_key"].encode())
         if not isinstance(key, rsa.RSAPublicKey):
             raise TypeError("the app key is RSA")
         self._merchant = key
-        self._platform = alipay_private_key(folder)
+        self._platform, self._next = alipay_private_key(folder), alipay_private_key(folder, ALIPAY_NEXT)
         self._app_id = account["app_id"]
         self._serials = {"app_cert_sn": serial(account["app_cert"]), "alipay_root_cert_sn": root_serial(account["alipay_root_cert"])}
-        self._certificate = account["alipay_cert"]
-        self.cert_serial = serial(self._certificate)
+        following = (folder / ALIPAY_NEXT).read_text()
+        self._certificates = {serial(pem): pem for pem in (account["alipay_cert"], following[following.index("-----BEGIN CERTIFICATE") :])}
+        self._faults = faults
 
     def check(self, given: dict[str, str]) -> None:
         """Raises Fault. Empty parameters are not part of what is signed."""
@@ -84,20 +86,28 @@ class Gate:
             raise Fault("40002", "Invalid Arguments", "isv.invalid-signature", "验签出错，请检查签名内容与密钥") from None
 
     def sign(self, text: bytes) -> str:
-        return base64.b64encode(self._platform.sign(text, padding.PKCS1v15(), hashes.SHA256())).decode()
+        return _signed(self._platform, text)
 
     def certificate(self, call: Call) -> dict[str, Any]:
         """alipay.open.app.alipaycert.download {alipay_cert_sn}: for a client that meets a serial it does not know."""
-        if call.biz().get("alipay_cert_sn") != self.cert_serial:
+        found = self._certificates.get(str(call.biz().get("alipay_cert_sn")))
+        if found is None:
             raise failed("CERT_NOT_EXIST", "证书不存在")
-        return {"code": "10000", "msg": "Success", "alipay_cert_content": base64.b64encode(self._certificate.encode()).decode()}
+        return {"code": "10000", "msg": "Success", "alipay_cert_content": base64.b64encode(found.encode()).decode()}
 
     def reply(self, name: str, inner: dict[str, Any], *, signed: bool, with_certificate: bool = False) -> HTTPResponse:
-        text = orjson.dumps(inner).decode()
-        tail = f',"alipay_cert_sn":"{self.cert_serial}"' if signed and with_certificate else ""
+        text, tail, key = orjson.dumps(inner).decode(), "", self._platform
+        if signed and with_certificate:
+            own, following = self._certificates
+            changed = self._faults.now["alipay"]["next_cert"]
+            key, tail = (self._next, f',"alipay_cert_sn":"{following}"') if changed else (key, f',"alipay_cert_sn":"{own}"')
         if signed:
-            tail += f',"sign":"{self.sign(text.encode())}"'
+            tail += f',"sign":"{_signed(key, text.encode())}"'
         return HTTPResponse(f'{{"{name}":{text}{tail}}}', content_type="text/html;charset=utf-8")
+
+
+def _signed(key: rsa.RSAPrivateKey, text: bytes) -> str:
+    return base64.b64encode(key.sign(text, padding.PKCS1v15(), hashes.SHA256())).decode()
 
 
 def certified(given: dict[str, str]) -> bool:

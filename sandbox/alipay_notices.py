@@ -24,7 +24,7 @@ class News:
     """What a merchant is told. `fields` without those every notice has; `url` "" where the merchant gave none."""
 
     order_no: str
-    about: Literal["paid", "refund"]
+    about: Literal["paid", "refund", "closed"]
     url: str
     fields: dict[str, str]
     first_gap: float = 0  # seconds of the world's clock before the first attempt

@@ -97,25 +97,27 @@ class Trades:
             return "" if silent else self._notices.add(self.news(trade, first_gap=first_gap))
 
     def news(self, trade: Json, *, about_refund: Json | None = None, amount_fen: int | None = None, first_gap: float = 0) -> News:
-        """What the merchant is told of a paid trade as it is now. `amount_fen`: another amount, for a notice that lies."""
-        amount = yuan(trade["content"]["amount_fen"] if amount_fen is None else amount_fen)
+        """What the merchant is told of a trade as it is now. `amount_fen`: another amount, for a notice that lies."""
+        content, never_paid = trade["content"], trade["state"] == "TRADE_CLOSED" and trade["paid_at"] is None
+        amount = yuan(content["amount_fen"] if amount_fen is None else amount_fen)
         fields = {
-            **{"gmt_create": beijing(trade["made"]), "gmt_payment": beijing(trade["paid_at"] or self._clock.seconds())},
-            **{"trade_no": trade["trade_no"], "out_trade_no": trade["order_no"], "seller_id": self._seller, "trade_status": trade["state"]},
-            **{"buyer_id": trade["content"]["user_id"], "buyer_open_id": trade["content"]["open_id"]},
-            **{"buyer_logon_id": self.logon(trade), "subject": trade["content"]["subject"], "total_amount": amount, "receipt_amount": amount},
-            **{"invoice_amount": amount, "buyer_pay_amount": amount, "point_amount": "0.00"},
-            "fund_bill_list": f'[{{"amount":"{amount}","fundChannel":"ALIPAYACCOUNT"}}]',
+            **{"gmt_create": beijing(trade["made"]), "trade_no": trade["trade_no"], "out_trade_no": trade["order_no"], "seller_id": self._seller},
+            **{"trade_status": trade["state"], "buyer_id": content["user_id"], "buyer_open_id": content["open_id"]},
+            **{"buyer_logon_id": self.logon(trade), "subject": content["subject"], "total_amount": amount},
         }
-        if trade["content"]["body"]:
-            fields["body"] = trade["content"]["body"]
+        if content["body"]:
+            fields["body"] = content["body"]
+        if not never_paid:
+            fields |= {"gmt_payment": beijing(trade["paid_at"] or self._clock.seconds()), "receipt_amount": amount, "invoice_amount": amount}
+            fields |= {"buyer_pay_amount": amount, "point_amount": "0.00"}
+            fields["fund_bill_list"] = f'[{{"amount":"{amount}","fundChannel":"ALIPAYACCOUNT"}}]'
         if about_refund is not None:  # refund_fee is all that was ever given back, as in the documents
             fields |= {"refund_fee": yuan(trade["refunded_fen"]), "out_biz_no": about_refund["refund_no"]}
             fields |= {"gmt_refund": f"{beijing(about_refund['at'])}.{int(about_refund['at'] * 1000) % 1000:03d}"}
         if trade["closed_at"] is not None:
             fields["gmt_close"] = beijing(trade["closed_at"])
         url = (about_refund or {}).get("notify_url") or trade["notify_url"]
-        return News(trade["order_no"], "refund" if about_refund is not None else "paid", url, fields, first_gap)
+        return News(trade["order_no"], "refund" if about_refund is not None else "closed" if never_paid else "paid", url, fields, first_gap)
 
     # what everybody sees
 
@@ -155,6 +157,8 @@ class Trades:
         with self._book.together():
             self.keep(closed)
             self.write("pay.closed", closed)
+            notice = self._notices.add(self.news(closed))
+        self._notices.send(notice)
         return closed
 
     # how an order is read

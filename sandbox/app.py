@@ -49,7 +49,7 @@ def create_app(
     made = make_accounts(data, address(refunds) if refunds is not None else "")
     listed = made["wechat"]["messages"]
     tokens = Tokens(book, {one["appid"]: one["secret"] for one in (made["wechat"], *listed)}, clock)
-    wechat, gate = WeChat(book, made["wechat"], clock, tokens), Gate(made["alipay"], data)
+    wechat, gate = WeChat(book, made["wechat"], clock, tokens), Gate(made["alipay"], data, faults)
     alipay_wallet = AlipayWallet(book, made["alipay"], gate, (clock, faults))
     alipay = Alipay(book, gate, clock, alipay_wallet.methods())
     chats = CustomerMessages(book, listed, tokens, (clock, faults), wechat_messages)

@@ -15,7 +15,7 @@ from sandbox.answers import refused
 SERVER: dict[str, Any] = {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False}
 PARTIES: dict[str, dict[str, Any]] = {
     "wechat": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
-    "alipay": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "refund_unknown": False},
+    "alipay": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "refund_unknown": False, "next_cert": False},
     "wechat_pay": {**SERVER, "sign_test": False, "mixed_serials": False, "refund_processing": False, "refund_abnormal": False, "not_enough": False},
     "core": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "not_idempotent": False, "hide_settlements_ms": 0},
     "alipay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False, "gbk": False},

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 from alipay import AliPay, DCAliPay
+from alipay.exceptions import AliPayValidationError
 from cryptography import x509
 
 from sandbox.accounts import accounts
@@ -218,6 +219,27 @@ async def test_a_reply_names_its_certificate_only_to_who_calls_with_one_and_the_
     got = await shop.call("alipay.open.app.alipaycert.download", {"alipay_cert_sn": own})
     assert base64.b64decode(got["alipay_cert_content"]).decode() == outside.accounts["alipay"]["alipay_cert"]
     assert refusal(await shop.call("alipay.open.app.alipaycert.download", {"alipay_cert_sn": "0" * 32}))[0] == "40004"
+
+
+async def test_alipay_may_change_over_to_a_certificate_nobody_holds_yet(outside: Outside, door: Door) -> None:
+    shop = Shop(outside, door, DCAliPay)
+    number = await shop.paid()
+    serials = {"app_cert_sn": shop.sdk.app_cert_sn, "alipay_root_cert_sn": shop.sdk.alipay_root_cert_sn}
+    async with outside.faults(alipay={"next_cert": True}):
+        reply = await outside.alipay("alipay.trade.query", biz_content=json.dumps({"out_trade_no": number}), **serials)
+        with pytest.raises(AliPayValidationError):
+            await shop.status(number)
+        assert await Shop(outside, door).status(number) == "TRADE_SUCCESS"  # a bare key stays what it is
+    told = await shop.call("alipay.open.app.alipaycert.download", {"alipay_cert_sn": reply.json["alipay_cert_sn"]})
+    following = base64.b64decode(told["alipay_cert_content"]).decode()
+    assert DCAliPay.get_cert_sn(following) == reply.json["alipay_cert_sn"] != DCAliPay.get_cert_sn(outside.accounts["alipay"]["alipay_cert"])
+    platform, authority = x509.load_pem_x509_certificates(following.encode())
+    platform.verify_directly_issued_by(authority)
+    mine = outside.accounts["alipay"]
+    changed = DCAliPay(mine["app_id"], mine["app_private_key"], mine["app_cert"], following, mine["alipay_root_cert"])
+    changed._gateway = shop.sdk._gateway
+    async with outside.faults(alipay={"next_cert": True}):
+        assert (await asyncio.to_thread(changed.api_alipay_trade_query, number))["trade_status"] == "TRADE_SUCCESS"
 
 
 def test_the_certificates_are_a_chain_and_the_roots_serial_leaves_out_what_is_not_rsa(outside: Outside) -> None:

@@ -71,6 +71,20 @@ async def test_a_partial_refund_is_told_as_success_again_and_the_last_fen_as_clo
     assert [one["about"] for one in await shop.lines("pay.notice", number)] == ["paid", "refund", "refund"]
 
 
+@pytest.mark.parametrize("how", ["closed", "expired"])
+async def test_the_end_of_an_unpaid_order_is_told_without_a_payment(shop: Shop, door: Door, how: str) -> None:
+    number = await shop.ordered(timeout_express="1m")
+    if how == "closed":
+        await shop.call("alipay.trade.close", {"out_trade_no": number})
+    else:
+        await shop.outside.pass_time(61)
+    assert await shop.status(number) == "TRADE_CLOSED"
+    (told,) = await door.heard(number)
+    assert shop.genuine(told) and (told["trade_status"], told["total_amount"]) == ("TRADE_CLOSED", "12.34")
+    assert told["gmt_close"] and not told.keys() & {"gmt_payment", "receipt_amount", "fund_bill_list", "refund_fee", "gmt_refund"}
+    assert [one["about"] for one in await shop.lines("pay.notice", number)] == ["closed"]
+
+
 async def test_a_repeated_refund_is_not_told_again(shop: Shop, door: Door) -> None:
     number = await shop.paid()
     for _ in range(2):
