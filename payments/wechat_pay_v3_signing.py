@@ -71,7 +71,8 @@ class Seals:
             raise Forged("stale_timestamp")
         if not key.is_valid_at(at):
             raise Forged("expired_certificate")
-        if not key.signed(f"{timestamp}\n{headers.get('wechatpay-nonce', '')}\n".encode() + body + b"\n", signature):
+        nonce = headers.get("wechatpay-nonce", "").encode(errors="replace")  # a header may come with bytes that are no text
+        if not key.signed(f"{timestamp}\n".encode() + nonce + b"\n" + body + b"\n", signature):
             raise Forged("bad_signature")
 
     def opened(self, resource: object) -> dict[str, object]:

@@ -89,6 +89,7 @@ FORGERIES: list[tuple[dict[str, Any], str]] = [
     ({"signature": "AAAA"}, "bad_signature"),
     ({"signature": "不是base64"}, "bad_signature"),
     ({"serial": "不是序列号"}, "unknown_serial"),
+    ({"serial": "\udcff"}, "unknown_serial"),
     ({"type": "WECHATPAY2-SM2-WITH-SM3"}, "unknown_signature_type"),
 ]
 
@@ -111,6 +112,9 @@ def test_without_headers_or_with_a_changed_body_nothing_is_believed(pay: WeChatP
             continue
         with pytest.raises(Forged):
             pay.read_notice(rest, body)
+    for other in ({"wechatpay-nonce": "\udcff\ud800"}, {"wechatpay-nonce": "a\nb"}, {"wechatpay-signature": "\udcff"}):
+        with pytest.raises(Forged, match="bad_signature"):
+            pay.read_notice(whole | other, body)
     with pytest.raises(Forged, match="bad_signature"):
         pay.read_notice(whole, body + b" ")
     with pytest.raises(Forged, match="too_large"):
