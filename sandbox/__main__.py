@@ -5,8 +5,10 @@ import errno
 import json
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from sandbox.accounts import last_port
 from sandbox.app import create_app
 from sandbox.core_items import BadCatalogue
 
@@ -24,7 +26,7 @@ def main() -> int:
     parser.add_argument("--core-webhook", help="核心平台事件推送到这个地址")
     parser.add_argument("--wechat-messages", help="微信客服消息推送到这个地址，后面加 /账号名")
     asked = parser.parse_args()
-    listening, refunds = _listen(asked.host, asked.port, "--port"), _listen(asked.host, asked.tls_port, "--tls-port")
+    listening, refunds = _listen(asked.host, asked.port, "--port"), _listen_tls(asked.host, asked.tls_port, asked.data)
     if listening is None or refunds is None:
         return 2
     try:
@@ -47,6 +49,14 @@ def _listen(host: str, port: int, option: str) -> socket.socket | None:
         else:
             print(f"端口 {port} 已被占用，请用 {option} 换一个。 / Port {port} is in use, choose another with {option}.", file=sys.stderr)
         return None
+
+
+def _listen_tls(host: str, port: int, data: Path) -> socket.socket | None:
+    """Any free port, but for a world that had one: merchants have written it down, so it is the same again while nobody has taken it."""
+    with suppress(OSError):
+        if port == 0 and (before := last_port(data)):
+            return socket.create_server((host, before), reuse_port=False)
+    return _listen(host, port, "--tls-port")
 
 
 if __name__ == "__main__":
