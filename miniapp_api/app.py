@@ -21,6 +21,7 @@ from miniapp_api.openapi import document
 from miniapp_api.problems import problem
 from miniapp_api.routes import (
     assistant,
+    bills,
     cases,
     core_callbacks,
     drafts,
@@ -31,10 +32,12 @@ from miniapp_api.routes import (
     messages,
     open_data,
     packages,
+    pay_callbacks,
     publications,
     staff,
     staff_accounts,
     staff_audit,
+    staff_payments,
     wechat_messages,
 )
 from miniapp_api.wiring import Deps
@@ -53,11 +56,14 @@ ROUTES: list[Route] = [
     *cases.routes,
     *messages.routes,
     *assistant.routes,
+    *bills.routes,
     *core_callbacks.routes,
+    *pay_callbacks.routes,
     *wechat_messages.routes,
     *staff.routes,
     *staff_accounts.routes,
     *staff_audit.routes,
+    *staff_payments.routes,
     *health.routes,
 ]
 

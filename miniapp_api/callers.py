@@ -13,7 +13,7 @@ from residents.sessions import Caller, caller_of
 from staff import sessions as staff_sessions
 from staff.sessions import StaffCaller
 
-Who = Literal["anyone", "guest", "resident", "core", "wechat", "operator", "staff"]  # a guest may be signed in
+Who = Literal["anyone", "guest", "resident", "core", "wechat", "gateway", "operator", "staff"]  # a guest may be signed in
 
 
 async def caller_for(who: Who, deps: Deps, request: Request) -> Caller | None:

@@ -100,6 +100,7 @@ class Route:
     hidden: bool
     no_query: BaseModel | None  # what an empty query string means
     media: Mapping[str, Any] | None  # media type -> shape, where the answer is not one JSON document
+    keep_days: int | None  # how long an idempotent answer is kept; None: for ever
     may: Permission | None  # what staff need to be allowed; None: any of them
 
     @property
@@ -124,13 +125,14 @@ class Routes(list[Route]):
         idempotent: bool = False,
         hidden: bool = False,
         media: Mapping[str, Any] | None = None,
+        keep_days: int | None = 30,
         may: Permission | None = None,
     ) -> Callable[[Handler], Handler]:
         """`summary` in Chinese for the docs; `hidden` leaves it out of them. HEAD comes with GET. `may` goes with who="staff"."""
 
         def register(handler: Handler) -> Handler:
             no_query = None if query is None else query()
-            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden, no_query, media, may))
+            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden, no_query, media, keep_days, may))
             return handler
 
         return register
@@ -215,7 +217,7 @@ async def _once(route: Route, deps: Deps, call: Call, path: dict[str, str]) -> H
         with suppress(PyMongoError):
             await deps.idempotency.free(scope, key)
         raise
-    await deps.idempotency.finish(scope, key, Answer(response.status, response.body or b""))
+    await deps.idempotency.finish(scope, key, Answer(response.status, response.body or b""), keep_days=route.keep_days)
     return response
 
 

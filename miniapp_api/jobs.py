@@ -3,16 +3,21 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 
 from bot import wechat_reply
 from cases import submit
 from content import publications
 from content.sync import reshape, sync, take_effect
-from kit.outbox import Row, Worker
+from kit.outbox import Handler, Row, Worker
 from kit.repeat import every
+from miniapp_api import payment_told
+from miniapp_api.after_payment import TELL
 from miniapp_api.case_moved import look_at_feed
 from miniapp_api.wiring import Deps
 from notify import push
+from payments import asking, refunding, refunds, settlement
+from payments.paying import Paying
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +31,23 @@ def worker(deps: Deps) -> Worker:
     async def push_message(row: Row) -> None:
         await push.push(deps.pushing, row)
 
-    return Worker(deps.outbox, {submit.KIND: file_case, push.KIND: push_message}, slots=16)
+    return Worker(deps.outbox, {submit.KIND: file_case, push.KIND: push_message, **money(deps)}, slots=16)
+
+
+def money(deps: Deps) -> dict[str, Handler]:
+    """What must follow when money moves: booked at the core, asked for, given back, told."""
+
+    def doing(act: Callable[[Paying, Row], Awaitable[None]]) -> Handler:
+        return lambda row: act(deps.paying, row)
+
+    return {
+        settlement.KIND: doing(settlement.settle_at_core),
+        asking.KIND: doing(asking.look),
+        asking.RECHECK: doing(asking.look_again),
+        refunds.KIND: doing(refunding.refund_at_gateway),
+        refunding.REVERSE: doing(refunding.reverse_at_core),
+        TELL: lambda row: payment_told.tell(deps, row),
+    }
 
 
 def replies(deps: Deps) -> Worker:

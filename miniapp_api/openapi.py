@@ -11,7 +11,7 @@ from staff.roles import GRANTED, ROLES
 
 _PARAMETER = re.compile(r"<(\w+)(?::\w+)?>")
 _REF = "#/components/schemas/{model}"
-_WHO = {"anyone": "任何人", "guest": "任何人；带登录令牌则以本人身份", "resident": "已登录居民", "core": "核心平台", "operator": "运维"}
+_WHO = {"anyone": "任何人", "guest": "任何人；带登录令牌则以本人身份", "resident": "已登录居民", "core": "核心平台", "gateway": "支付平台", "operator": "运维"}
 _SCHEMES = {
     "session": {"type": "http", "scheme": "bearer", "description": "登录得到的 token"},
     "staff_session": {"type": "http", "scheme": "bearer", "description": "工作人员登录（口令和动态口令）得到的 token"},

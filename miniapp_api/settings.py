@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from kit import kill_points
+from miniapp_api import settings_pay
 from miniapp_api.settings_wechat import WeChatMessagesAccount, wechat_accounts
 
 _SANDBOX_MARKS = ("wxsandbox", "9021", "sandbox-")
@@ -66,6 +69,11 @@ class Settings(BaseSettings):
     actions_host: str = "127.0.0.1"  # where Rasa reaches this process; never a public address
     actions_port: int = Field(default=0, ge=0, le=65535)  # 0: no listener
     actions_secret: SecretStr | None = None
+
+    public_url: str = ""  # where gateways and scanned receipts reach this service, e.g. https://api.example.gov.cn
+    wechat_pay: SecretStr | None = None  # JSON (miniapp_api/settings_pay.py); empty: nobody pays by WeChat
+    alipay_pay: SecretStr | None = None  # likewise
+    pay_minutes: int = Field(default=30, ge=5, le=120)  # how long an order may be paid
 
     wechat_url: str = "https://api.weixin.qq.com"
     wechat_appid: str = ""
@@ -139,6 +147,7 @@ def check(settings: Settings) -> None:
         problems.append("ZHANGBAN_EVERYDAY_WORDS 指向的文件或文件夹不存在：请检查路径，或删去此设置")
     problems += _keys(settings) + _assistant(settings)
     problems += settings.wechat_message_accounts()[1]
+    problems += _paying(settings)
     if settings.profile == "production":
         problems += _pretend(settings)
     if problems:
@@ -177,6 +186,17 @@ def _assistant(settings: Settings) -> list[str]:
         problems.append("设了 RASA_URL 或 ZHANGBAN_ACTIONS_PORT，就要用 ZHANGBAN_ACTIONS_SECRET 给出与 Rasa 共用的密钥")
     elif settings.profile == "production" and 0 < len(secret(settings.actions_secret)) < ACTIONS_SECRET_LENGTH:
         problems.append(f"ZHANGBAN_ACTIONS_SECRET 太短：正式环境至少 {ACTIONS_SECRET_LENGTH} 个字符")
+    return problems
+
+
+def _paying(settings: Settings) -> list[str]:
+    production, given = settings.profile == "production", (secret(settings.wechat_pay), secret(settings.alipay_pay))
+    problems = settings_pay.wechat_pay(given[0], settings.wechat_appid, production=production)[1]
+    problems += settings_pay.alipay_pay(given[1], production=production)[1]
+    if any(given):
+        problems += settings_pay.public_url(settings.public_url, production=production)
+    if production and os.environ.get(kill_points.VARIABLE):
+        problems.append(f"{kill_points.VARIABLE} 只用于测试：正式环境请删去此设置")
     return problems
 
 

@@ -166,6 +166,9 @@ class Stack:
             "ZHANGBAN_ALIPAY_APP_ID": alipay["app_id"],
             "ZHANGBAN_ALIPAY_APP_PRIVATE_KEY": alipay["app_private_key"],
             "ZHANGBAN_ALIPAY_PUBLIC_KEY": alipay["alipay_public_key"],
+            "ZHANGBAN_PUBLIC_URL": self.api,
+            "ZHANGBAN_WECHAT_PAY": json.dumps(wechat["pay"] | {"use": "v3", "url": self.sandbox}),
+            "ZHANGBAN_ALIPAY_PAY": json.dumps({"seller_id": alipay["seller_id"]}),
             "ZHANGBAN_ACTIONS_SECRET": os.environ.get("ZHANGBAN_ACTIONS_SECRET") or keys["actions"],
             **self.extra,
         }

@@ -32,7 +32,7 @@ from content.tallies import Tallies
 from core.client import Core, CoreAccount
 from core.types import Applicant
 from kit import idempotency, outbox
-from kit.alipay import Alipay, AlipayAccount
+from kit.alipay import Alipay
 from kit.crypto import Keyring
 from kit.http import Http
 from kit.idempotency import Keys
@@ -41,6 +41,7 @@ from kit.outbox import Outbox
 from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from kit.wechat_crypto import WeChatCrypto
+from miniapp_api import wiring_pay
 from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnCases
 from miniapp_api.limiter import Limiter
@@ -50,6 +51,8 @@ from notify import store as notify_store
 from notify.push import Pushing
 from notify.store import Messages
 from notify.wechat import WeChatPush
+from payments import order_store, refund_store
+from payments.paying import Paying
 from residents import store as residents_store
 from residents.store import Residents
 from staff import audit as staff_audit
@@ -89,13 +92,15 @@ class Deps:
     assistant: Assistant
     wechat_accounts: Mapping[str, Account]  # those whose customer messages come here, by name
     replying: Replying
+    paying: Paying
+    keys: Keyring
     staff: Staff
     audit: Audit
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
         stores = (residents_store, content_store, content_tallies, publications_store, cases_store, notify_store, bot_store, wechat_store)
-        for module in (outbox, idempotency, *stores, staff_store, staff_audit):
+        for module in (outbox, idempotency, *stores, order_store, refund_store, staff_store, staff_audit):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -122,12 +127,20 @@ def build(settings: Settings) -> Deps:
     """No traffic yet. Settings must have passed `settings.check`."""
     mongo = connect(settings.mongo_url, settings.mongo_database)
     redis = Redis(settings.redis_url)
-    http = Http([settings.core_url, settings.wechat_url, settings.alipay_gateway, *([settings.rasa_url] if settings.rasa_url else [])])
+    merchants = wiring_pay.merchants(settings)
+    parties = [
+        settings.core_url,
+        settings.wechat_url,
+        settings.alipay_gateway,
+        *([settings.rasa_url] if settings.rasa_url else []),
+        *merchants.addresses,
+    ]
+    http = Http(parties, identities=merchants.identities())
     keys = keyring(settings)
     core_account = CoreAccount(settings.core_url, settings.core_client_id, secret(settings.core_secret).encode(), settings.core_algorithm)
     core = Core(http, core_account)
     wechat = WeChat(http, redis, WeChatAccount(settings.wechat_url, settings.wechat_appid, secret(settings.wechat_secret)))
-    alipay_keys = (secret(settings.alipay_app_private_key), settings.alipay_public_key)
+    alipay = Alipay(http, wiring_pay.alipay_account(settings, merchants))
     box, residents, content = Outbox(mongo), Residents(mongo, keys), Content(mongo)
     publication_store = PublicationStore(mongo)
     cases, messages = Cases(mongo, keys), Messages(mongo)
@@ -155,7 +168,7 @@ def build(settings: Settings) -> Deps:
         outbox=box,
         core=core,
         wechat=wechat,
-        alipay=Alipay(http, AlipayAccount(settings.alipay_gateway, settings.alipay_app_id, *alipay_keys)),
+        alipay=alipay,
         residents=residents,
         content=content,
         open_data=OpenData(mongo),
@@ -171,6 +184,13 @@ def build(settings: Settings) -> Deps:
         assistant=assistant,
         wechat_accounts={one.name: _account(one) for one in accounts},
         replying=Replying(mongo, WeChatMessages(mongo, keys), box, redis, WeChatAnswers(assistant, residents, keys, own), callers),
+        paying=wiring_pay.paying(
+            settings,
+            mongo,
+            keys,
+            {"http": http, "outbox": box, "core": core, "alipay": alipay, "residents": residents, "merchants": merchants},
+        ),
+        keys=keys,
         staff=Staff(mongo, keys),
         audit=Audit(mongo, keys),
     )

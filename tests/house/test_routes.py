@@ -54,7 +54,7 @@ def test_every_route_of_staff_names_a_permission_that_somebody_holds() -> None:
 
 
 def test_every_route_says_who_may_call() -> None:
-    assert {route.who for route in ROUTES} <= {"anyone", "guest", "resident", "core", "wechat", "operator", "staff"}
+    assert {route.who for route in ROUTES} <= {"anyone", "guest", "resident", "core", "wechat", "gateway", "operator", "staff"}
 
 
 def test_no_route_is_declared_outside_the_gate() -> None:
@@ -74,7 +74,13 @@ def test_no_route_is_declared_outside_the_gate() -> None:
 
 
 def test_posts_that_create_at_the_core_need_an_idempotency_key() -> None:
-    assert {route.name for route in ROUTES if route.idempotent} == {"POST /v1/drafts/<draft_id:str>/submit"}
+    money = {
+        "POST /v1/bills/<bill_id:str>/orders",
+        "POST /v1/orders/<order_no:str>/refund-requests",
+        "POST /staff/v1/orders/<order_no:str>/refunds",
+    }
+    assert {route.name for route in ROUTES if route.idempotent} == {"POST /v1/drafts/<draft_id:str>/submit"} | money
+    assert {route.name for route in ROUTES if route.idempotent and route.keep_days is None} == money
 
 
 def test_the_contract_is_valid_openapi_3_1_and_holds_every_public_route() -> None:
