@@ -4,7 +4,7 @@ A sort-merge join: every source comes in the order of its keys (payments/spool.p
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -89,7 +89,7 @@ class Totals:
                 tallies["core"].add(joined.core)
 
 
-def join(about: About, sources: dict[Source, Iterable[Row]]) -> Iterator[Joined]:
+def join(about: About, sources: Mapping[Source, Iterable[Row]]) -> Iterator[Joined]:
     """Every key once. Each source must come in the order of its keys; several lines of one key are added up and counted."""
     tagged = [_tagged(name, sources.get(name, ())) for name in SOURCES]
     merged = heapq.merge(*tagged, key=itemgetter(0))

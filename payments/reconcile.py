@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from kit.clock import BEIJING, at_edge
+from kit.clock import BEIJING, at_edge, now
 from kit.errors import Outside
 from kit.ids import new_id
 from kit.mongo import PyMongoError
@@ -141,7 +141,7 @@ class _Run:
         self._expected = 0
 
     async def whole(self, own: str, *, heal: bool) -> Report:
-        started, day = self._desk.clock(), self._day.isoformat()
+        started, day = now(), self._day.isoformat()
         self._statements.mkdir(parents=True, exist_ok=True)
         self._expected = await self._desk.runs.entry_count(day, self._gateway.merchant)
         statement, sha256 = await self._statement(), ""
