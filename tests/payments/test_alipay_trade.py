@@ -98,6 +98,7 @@ async def test_a_title_loses_what_alipay_and_its_statement_cannot_take(gateway: 
         (no("40004", "ACQ.SOMETHING_NEW"), Refused, "ACQ.SOMETHING_NEW"),
         (no("40002", "isv.invalid-signature"), NotReached, "isv.invalid-signature"),
         (no("40006", ""), NotReached, "code_40006"),
+        (no("40004", "isp.something-new"), Unknown, "isp.something-new"),
         (no("20000", "isp.unknow-error"), Unknown, "isp.unknow-error"),
         ({"out_trade_no": "Z2", "trade_no": "2026112122001"}, Unknown, "other_order"),
         ({"out_trade_no": "Z1"}, Unknown, "garbled_reply"),
