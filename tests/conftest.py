@@ -61,4 +61,5 @@ async def house(stack: Stack) -> AsyncIterator[House]:
     async with aiohttp.ClientSession() as http:
         own = House(stack, http)
         yield own
-        await own.faults(wechat={}, alipay={}, core={}, core_webhook={}, wechat_messages={})
+        every = await own.world("GET", "/world/faults")
+        await own.faults(**{party: {} for party in every})
