@@ -114,6 +114,11 @@ class Audit:
                 return Verified(expected, expected - first, expected - 1, prev)
         return Verified(None, expected - first, expected - 1, prev)
 
+    async def hash_of(self, seq: int) -> str | None:
+        """To compare with one that was kept elsewhere."""
+        row = await self._rows.find_one({"_id": seq}, {"hash": 1})
+        return None if row is None else str(row.get("hash"))
+
     async def entries(self, after: int = 0, limit: int = 0) -> AsyncIterator[Kept]:
         """In order, one at a time; limit 0: all."""
         async for row in self._rows.find({"_id": {"$gt": after}}).sort("_id", ASCENDING).limit(limit):

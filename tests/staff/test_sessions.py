@@ -9,7 +9,7 @@ import pytest
 from kit.clock import now
 from kit.errors import AppError, Forbidden, Invalid, Unauthorized
 from kit.mongo import Mongo
-from staff import accounts, sessions, totp
+from staff import accounts, passwords, sessions, totp
 from staff.audit import Audit
 from staff.roles import EVERYWHERE
 from staff.sessions import StaffCaller, caller_of
@@ -201,17 +201,19 @@ async def test_a_new_password_keeps_this_session_and_ends_the_others(staff: Staf
     assert not (await person.sign_in(GOOD)).must_change_password
 
 
-async def test_the_last_five_passwords_may_not_come_back(staff: Staff, audit: Audit) -> None:
+async def test_the_last_five_passwords_may_not_come_back(staff: Staff, audit: Audit, mongo: Mongo) -> None:
     person = await make_person(staff, audit, "cashier")
-    token, current = (await person.sign_in()).token, person.password
-    chosen = [f"{GOOD}-{n}" for n in range(6)]
-    for new in chosen:
-        await accounts.change_password(staff, await caller_of(staff, token, IDLE), current, new)
-        current = new
-    for old in chosen[1:]:
+    token, chosen = (await person.sign_in()).token, [f"{GOOD}-{n}" for n in range(6)]
+    past = [await passwords.hashed(one) for one in chosen[:5]]
+    await mongo["staff_accounts"].update_one({}, {"$set": {"past": past, "password": past[4]}})
+    caller = await caller_of(staff, token, IDLE)
+    for used in (chosen[4], chosen[0]):
         with pytest.raises(Invalid, match="staff_password_used"):
-            await accounts.change_password(staff, await caller_of(staff, token, IDLE), current, old)
-    await accounts.change_password(staff, await caller_of(staff, token, IDLE), current, chosen[0])
+            await accounts.change_password(staff, caller, chosen[4], used)
+    await accounts.change_password(staff, caller, chosen[4], chosen[5])
+    with pytest.raises(Invalid, match="staff_password_used"):
+        await accounts.change_password(staff, caller, chosen[5], chosen[1])
+    await accounts.change_password(staff, caller, chosen[5], chosen[0])
 
 
 async def test_a_stolen_session_cannot_guess_the_old_password(staff: Staff, audit: Audit) -> None:
