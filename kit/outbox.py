@@ -105,6 +105,11 @@ class Outbox:
         row = await self._rows.find_one({"state": "waiting"}, sort=[("due_at", ASCENDING)])
         return 0.0 if row is None else max(0.0, (now() - row["due_at"]).total_seconds())
 
+    async def state(self, key: str) -> str | None:
+        """waiting | done | parked, or None: no such row."""
+        row = await self._rows.find_one({"_id": key}, {"state": 1})
+        return None if row is None else str(row["state"])
+
     async def retry_parked(self, key: str) -> bool:
         """An operator's decision; True if the row was parked. It goes on as a repetition: whoever handles it asks before acting."""
         change = {"$set": {"state": "waiting", "attempts": 1, "due_at": now()}}

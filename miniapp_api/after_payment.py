@@ -78,7 +78,7 @@ class AfterPayment:
                 return
             await self.orders.mark_refunded(tx, own, refund.refund_no, refund.amount_fen, at)
             if own["state"] == OrderState.SETTLED:
-                await self.outbox.put(tx, refunding.REVERSE, f"reverse:{refund.refund_no}", {"refund_no": refund.refund_no})
+                await self.outbox.put(tx, refunding.REVERSE, refunding.reverse_key(refund.refund_no), {"refund_no": refund.refund_no})
             told = {"what": "refunded", "order_no": refund.order_no, "refund_no": refund.refund_no}
             await self.outbox.put(tx, TELL, f"tell:refunded:{refund.refund_no}", told)
 

@@ -13,6 +13,7 @@ from kit.outbox import Row
 from payments.booking import Later, booked, patience
 from payments.gateways import Refund, RefundAsk
 from payments.paying import Paying
+from payments.refunds import SYSTEM
 from payments.settlement import settlement_id
 from payments.states import RefundState
 
@@ -23,6 +24,10 @@ NO_FUNDS = "not_enough_funds"  # the merchant's balance; tomorrow's payments may
 NO_FUNDS_AGAIN = 600.0  # seconds
 PROCESSING_AGAIN = 30.0
 ABNORMAL_AGAIN = 3600.0
+
+
+def reverse_key(refund_no: str) -> str:
+    return f"reverse:{refund_no}"
 
 
 async def refund_at_gateway(paying: Paying, row: Row) -> None:
@@ -46,8 +51,7 @@ async def refund_at_gateway(paying: Paying, row: Row) -> None:
 
 
 async def _told(paying: Paying, refund: Mapping[str, Any], order: Mapping[str, Any]) -> Refund:
-    gateway = paying.gateway_of(order)
-    ask = RefundAsk(order["_id"], refund["_id"], order["transaction_id"], refund["amount_fen"], order["amount_fen"], reason_for(refund))
+    gateway, ask = paying.gateway_of(order), ask_for(order, refund)
     if refund["state"] != RefundState.APPROVED:
         known = await gateway.query_refund(ask)
         if known is not None:
@@ -79,7 +83,7 @@ async def _refused(paying: Paying, row: Row, refund: Mapping[str, Any], reason: 
         log.error("refund waits for funds", extra={"refund_no": refund["_id"]})
         await paying.outbox.put_off(row, NO_FUNDS_AGAIN)
         return
-    must_go_back = refund["requested_by"] == "system"
+    must_go_back = refund["requested_by"] == SYSTEM
     to = RefundState.ABNORMAL if must_go_back else RefundState.FAILED
 
     async def all_of_it(tx: Tx) -> None:
@@ -140,6 +144,7 @@ async def _reversed(paying: Paying, refund: Mapping[str, Any]) -> Reversal:
     )
 
 
-def reason_for(refund: Mapping[str, Any]) -> str:
-    """What the gateway shows the payer; what was typed by a person stays with us."""
-    return "重复或超时支付，自动退款" if refund["requested_by"] == "system" else "政务缴费退款"
+def ask_for(order: Mapping[str, Any], refund: Mapping[str, Any]) -> RefundAsk:
+    """The reason is what the gateway shows the payer; what was typed by a person stays with us."""
+    reason = "重复或超时支付，自动退款" if refund["requested_by"] == SYSTEM else "政务缴费退款"
+    return RefundAsk(order["_id"], refund["_id"], order["transaction_id"], refund["amount_fen"], order["amount_fen"], reason)
