@@ -7,7 +7,7 @@ from typing import Any
 
 from kit.mongo import DuplicateKeyError, Tx
 from payments import refunding, settlement
-from payments.gateways import Gateway, GatewayName, RefundAsk
+from payments.gateways import Gateway, GatewayName
 from payments.heal import Healing, Seen
 from payments.paying import Paying
 from payments.settle import Mismatch
@@ -40,7 +40,7 @@ class ByStory:
         own = self._own(gateway, order)
         if order is None or refund is None or own is None or refund["order_no"] != order_no:
             return "not_certain"
-        told = await own.query_refund(_ask(order, refund))
+        told = await own.query_refund(refunding.ask_for(order, refund))
         if told is None or told.state not in ("done", "processing"):
             return "not_certain"
         if told.state == "processing":
@@ -62,7 +62,7 @@ class ByStory:
         refund = await self.paying.refunds.refund(refund_no)
         if refund is None or refund["state"] != RefundState.DONE or refund.get("reversed_at") is not None:
             return "not_certain"
-        return await self._again(refunding.REVERSE, f"reverse:{refund_no}", {"refund_no": refund_no})
+        return await self._again(refunding.REVERSE, refunding.reverse_key(refund_no), {"refund_no": refund_no})
 
     async def look(self, gateway: GatewayName, order_no: str, refund_no: str | None) -> Seen | None:
         order = await self.paying.orders.order(order_no)
@@ -73,7 +73,7 @@ class ByStory:
         refund = await self.paying.refunds.refund(refund_no)
         if order is None or refund is None:
             return None
-        told = await own.query_refund(_ask(order, refund))
+        told = await own.query_refund(refunding.ask_for(order, refund))
         return Seen(told.amount_fen, told.refunded_at) if told is not None and told.refunded_at is not None else None
 
     def _own(self, gateway: GatewayName, order: Mapping[str, Any] | None) -> Gateway | None:
@@ -95,9 +95,3 @@ class ByStory:
         with suppress(DuplicateKeyError):
             await self.paying.mongo.transaction(put)
         return "under_way"
-
-
-def _ask(order: Mapping[str, Any], refund: Mapping[str, Any]) -> RefundAsk:
-    return RefundAsk(
-        order["_id"], refund["_id"], order["transaction_id"] or "", refund["amount_fen"], order["amount_fen"], refunding.reason_for(refund)
-    )
