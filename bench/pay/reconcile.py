@@ -115,7 +115,7 @@ def entries(size: int) -> Iterator[dict[str, Any]]:
             continue
         order = {"_id": one.order_no, "channel": "wechat", "gateway": "wechat_v3", "merchant": MERCHANT, "transaction_id": f"4200{one.n:024d}"}
         for kind in ("refunded", "reversed") if one.refund else ("paid", "settled"):
-            yield line(kind, order, one.fen, one.at, refund_no=one.number if one.refund else None)  # type: ignore[arg-type]  # one of the four
+            yield line(kind, order, one.fen, one.at, refund_no=one.number if one.refund else None)
 
 
 async def fill(url: str, size: int) -> None:
