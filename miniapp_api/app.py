@@ -34,10 +34,12 @@ from miniapp_api.routes import (
     packages,
     pay_callbacks,
     publications,
+    receipts,
     staff,
     staff_accounts,
     staff_audit,
     staff_payments,
+    staff_reconcile,
     wechat_messages,
 )
 from miniapp_api.wiring import Deps
@@ -57,6 +59,7 @@ ROUTES: list[Route] = [
     *messages.routes,
     *assistant.routes,
     *bills.routes,
+    *receipts.routes,
     *core_callbacks.routes,
     *pay_callbacks.routes,
     *wechat_messages.routes,
@@ -64,6 +67,7 @@ ROUTES: list[Route] = [
     *staff_accounts.routes,
     *staff_audit.routes,
     *staff_payments.routes,
+    *staff_reconcile.routes,
     *health.routes,
 ]
 

@@ -14,12 +14,15 @@ from kit.repeat import every
 from miniapp_api import payment_told
 from miniapp_api.after_payment import TELL
 from miniapp_api.case_moved import look_at_feed
+from miniapp_api.reconcile_daily import reconcile_by_itself
 from miniapp_api.wiring import Deps
 from notify import push
 from payments import asking, refunding, refunds, settlement
 from payments.paying import Paying
 
 log = logging.getLogger(__name__)
+
+RECONCILE_SECONDS = 600.0
 
 
 def worker(deps: Deps) -> Worker:
@@ -71,6 +74,7 @@ async def run(deps: Deps) -> None:
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: look_at_feed(deps))),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: sync_items(deps))),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: take_publications(deps))),
+        asyncio.create_task(every(RECONCILE_SECONDS, lambda: reconcile_by_itself(deps), "not reconciled")),
     ]
     await stop.wait()
     outbox.stop()

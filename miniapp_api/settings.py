@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     public_url: str = ""  # where gateways and scanned receipts reach this service, e.g. https://api.example.gov.cn
     wechat_pay: SecretStr | None = None  # JSON (miniapp_api/settings_pay.py); empty: nobody pays by WeChat
     alipay_pay: SecretStr | None = None  # likewise
+    statements: str = ""  # folder that keeps the gateways' statements; empty: one under the system's temporary folder
     pay_minutes: int = Field(default=30, ge=5, le=120)  # how long an order may be paid
 
     wechat_url: str = "https://api.weixin.qq.com"

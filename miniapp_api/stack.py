@@ -167,6 +167,7 @@ class Stack:
             "ZHANGBAN_ALIPAY_APP_PRIVATE_KEY": alipay["app_private_key"],
             "ZHANGBAN_ALIPAY_PUBLIC_KEY": alipay["alipay_public_key"],
             "ZHANGBAN_PUBLIC_URL": self.api,
+            "ZHANGBAN_STATEMENTS": str(self.data / "statements"),
             "ZHANGBAN_WECHAT_PAY": json.dumps(wechat["pay"] | {"use": "v3", "url": self.sandbox}),
             "ZHANGBAN_ALIPAY_PAY": json.dumps({"seller_id": alipay["seller_id"]}),
             "ZHANGBAN_ACTIONS_SECRET": os.environ.get("ZHANGBAN_ACTIONS_SECRET") or keys["actions"],

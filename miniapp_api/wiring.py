@@ -51,8 +51,10 @@ from notify import store as notify_store
 from notify.push import Pushing
 from notify.store import Messages
 from notify.wechat import WeChatPush
-from payments import order_store, refund_store
+from payments import discrepancy_store, order_store, reconcile_store, refund_store
+from payments.discrepancy_store import Discrepancies
 from payments.paying import Paying
+from payments.reconcile_store import Reconciliations
 from residents import store as residents_store
 from residents.store import Residents
 from staff import audit as staff_audit
@@ -93,6 +95,8 @@ class Deps:
     wechat_accounts: Mapping[str, Account]  # those whose customer messages come here, by name
     replying: Replying
     paying: Paying
+    reconciliations: Reconciliations
+    discrepancies: Discrepancies
     keys: Keyring
     staff: Staff
     audit: Audit
@@ -100,7 +104,7 @@ class Deps:
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
         stores = (residents_store, content_store, content_tallies, publications_store, cases_store, notify_store, bot_store, wechat_store)
-        for module in (outbox, idempotency, *stores, order_store, refund_store, staff_store, staff_audit):
+        for module in (outbox, idempotency, *stores, order_store, refund_store, reconcile_store, discrepancy_store, staff_store, staff_audit):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -190,6 +194,8 @@ def build(settings: Settings) -> Deps:
             keys,
             {"http": http, "outbox": box, "core": core, "alipay": alipay, "residents": residents, "merchants": merchants},
         ),
+        reconciliations=Reconciliations(mongo),
+        discrepancies=Discrepancies(mongo),
         keys=keys,
         staff=Staff(mongo, keys),
         audit=Audit(mongo, keys),
