@@ -1,7 +1,7 @@
 """Every query of the queue of discrepancies. Ids say what is wrong with what, so finding it again makes no second row."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from kit.clock import now
@@ -28,7 +28,8 @@ class Discrepancies:
     async def found(self, rows: Sequence[Mapping[str, Any]], run: str) -> None:
         """Rows with `_id` and `state` (open, healed, explained). Owner, note and history of a known one are kept."""
         for first in range(0, len(rows), _BATCH):
-            await written(self._rows, [_found(row, run) for row in rows[first : first + _BATCH]])
+            at = now()
+            await written(self._rows, [_found(row, run, at + timedelta(milliseconds=n)) for n, row in enumerate(rows[first : first + _BATCH], first)])
 
     async def vanished(self, day: str, gateways: Sequence[str], started_at: datetime, run: str) -> int:
         """What this run did not find any more is healed, by itself or by somebody. How many."""
@@ -88,9 +89,11 @@ class Discrepancies:
         return cast("dict[str, Any] | None", await self._rows.find_one_and_update(dict(seen), change, return_document=AFTER))
 
 
-def _found(row: Mapping[str, Any], run: str) -> UpdateOne:
-    """One write that knows both cases. Amounts and evidence are today's; the history tells when the state changed and why."""
-    at = now()
+def _found(row: Mapping[str, Any], run: str, at: datetime) -> UpdateOne:
+    """One write that knows both cases. Amounts and evidence are today's; the history tells when the state changed and why.
+
+    `at` differs by a millisecond from row to row: lists are read page by page, by when a row was found.
+    """
     facts = {name: {"$literal": value} for name, value in row.items() if name not in ("_id", "state")}
     state = {"$cond": [{"$eq": ["$state", "closed"]}, "closed", {"$literal": row["state"]}]}
     step = {"at": at, "by": run, "what": row["state"], "why": row["why"]}

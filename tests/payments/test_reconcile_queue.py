@@ -103,3 +103,14 @@ async def test_closing_twice_and_closing_what_is_not_there_are_refused(office: O
 async def test_days_with_open_rows_are_told_for_another_run(office: Office) -> None:
     assert await office.desk.queue.open_days("2026-11-01") == [("2026-11-22", "wechat_v3")]
     assert await office.desk.queue.open_days("2026-11-23") == []
+
+
+async def test_rows_of_one_run_are_listed_page_by_page_and_none_is_lost(office: Office) -> None:
+    for number in range(2, 30):
+        office.list(f"P{number}", 500)
+    await office.run()
+    before, seen = None, list[str]()
+    while rows := await office.desk.queue.listed({"state": "open"}, before, 7):
+        seen += [row["subject"] for row in rows]
+        before = rows[-1]["found_at"]
+    assert sorted(seen) == sorted(f"paid:P{number}" for number in range(1, 30))
