@@ -37,17 +37,15 @@ class Case:
         return len(self._kept[0])
 
     def font(self, text: str) -> bytes:
-        """An OpenType font of exactly these characters: the same bytes whatever was cut before."""
+        """An OpenType font of exactly these characters: the same bytes whatever was cut before. One thread at a time."""
         wanted = frozenset(map(ord, text)) & self._all
-        chars, kept = self._kept
-        if not wanted <= chars:
-            with self._lock:
-                chars, kept = self._kept
-                if not wanted <= chars:
-                    chars = wanted | (chars if len(chars) < self._most else frozenset())
-                    kept = _cut(self._full.read_bytes(), chars)
-                    self._kept = (chars, kept)
-        return _cut(kept, wanted)
+        with self._lock:
+            chars, kept = self._kept
+            if not wanted <= chars:
+                chars = wanted | (chars if len(chars) < self._most else frozenset())
+                kept = _cut(self._full.read_bytes(), chars)
+                self._kept = (chars, kept)
+            return _cut(kept, wanted)
 
     def shown(self, text: str) -> tuple[str, list[str]]:
         """One line that can be printed: no control or direction characters, and `MARK` for each of the returned missing ones."""
@@ -90,4 +88,5 @@ def _cut(font: bytes, chars: frozenset[int]) -> bytes:
         subsetter.populate(unicodes=chars)
         subsetter.subset(parsed)
         parsed.save(out)
+        parsed.tables.clear()  # they point at each other: 20 MB would wait for the collector
     return out.getvalue()

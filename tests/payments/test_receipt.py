@@ -1,5 +1,6 @@
 """The receipt as a reader gets it: the PDF is taken apart again with what the PDF format says, no library."""
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from core.bills import EBill
 from payments import receipt_texts
-from payments.receipt import Check, ReceiptFacts, draw
+from payments.receipt import Check, ReceiptFacts, draw, draw_aside
 from payments.receipt_font import MARK, Case, case
 from payments.receipt_page import CODE, HEIGHT, MARGIN, QR, WIDTH, dark_runs
 
@@ -198,6 +199,22 @@ def test_the_case_gives_the_same_font_to_many_threads_and_forgets_when_it_is_ful
         one.join()
     assert got == [alone] * 8
     assert ours.kept < 10
+
+
+async def test_a_crowd_waits_its_turn_while_the_loop_goes_on() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.001)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    drawn = await asyncio.gather(*(draw_aside(make_facts(amount_fen=amount), CHECK) for amount in (100, 200, 100)))
+    beside.cancel()
+    assert drawn[0] == drawn[2] == draw(make_facts(amount_fen=100), CHECK) != drawn[1]
+    assert turns > 5
 
 
 def test_a_receipt_takes_little_time_once_the_font_was_read() -> None:
