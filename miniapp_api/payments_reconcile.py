@@ -17,7 +17,7 @@ from payments import discrepancy_store, reconcile_sheets, reconcile_store
 from payments.discrepancies import KINDS, STATES
 from payments.discrepancy_store import Discrepancies
 from payments.gateways import Gateway
-from payments.reconcile import NOBODYS, CannotRun, Desk, Report, accounts, reconcile
+from payments.reconcile import NOBODYS, CannotRun, Desk, Report, accounts, must_be_ready, reconcile
 from payments.reconcile_store import Reconciliations
 from payments.safe_cells import Yuan
 
@@ -117,6 +117,7 @@ async def _main(given: house.Settings, asked: Asked, data: Path) -> int:
 
 async def run(desk: Desk, gateways: Sequence[Gateway], asked: Asked) -> int:
     """Every merchant account of the day, one after the other. One that cannot run does not keep the others from running."""
+    must_be_ready(desk, asked.day)
     wanted, strange = _wanted(gateways, asked.gateway), 0
     if asked.gateway is None:
         known = {(one.channel, one.merchant) for one in wanted}

@@ -80,10 +80,15 @@ def ready_from(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), READY_AT, BEIJING)
 
 
-async def reconcile(desk: Desk, gateway: Gateway, day: date, *, heal: bool = True, progress: Progress = lambda stage, done, total: None) -> Report:
-    """Raises CannotRun; whatever it had already written stands and is found again. May be run as often as wanted."""
+def must_be_ready(desk: Desk, day: date) -> None:
+    """Raises CannotRun before the statements of that day can be there."""
     if desk.clock() < ready_from(day):
         raise CannotRun("not_yet", f"{day} 的对账单要到 {at_edge(ready_from(day))[:16].replace('T', ' ')}（次日 10:00）后才有，请到时再对账")
+
+
+async def reconcile(desk: Desk, gateway: Gateway, day: date, *, heal: bool = True, progress: Progress = lambda stage, done, total: None) -> Report:
+    """Raises CannotRun; whatever it had already written stands and is found again. May be run as often as wanted."""
+    must_be_ready(desk, day)
     own, run = f"{day.isoformat()}/{gateway.name}", new_id("run")
     until = await desk.runs.begin(own, run, {"day": day.isoformat(), "gateway": gateway.name, "merchant": gateway.merchant})
     if until is not None:
