@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,48 +11,15 @@ import pytest
 from kit.clock import now
 from kit.ids import new_nonce
 from kit.mongo import Mongo, connect
-from miniapp_api import wiring
 from miniapp_api.app import ROUTES
 from miniapp_api.gate import Route
-from miniapp_api.settings import Settings
 from miniapp_api.stack import Stack
-from staff import accounts, totp
-from staff.roles import EVERYWHERE, GRANTED, ROLES, Role
+from staff import totp
+from staff.roles import GRANTED, ROLES, Role
+from tests.api.desk import OWN, Desk, make_desk
 from tests.api.house import Answer, House, make_resident
 
-OWN = "Kaoshan-2026-tun"
 STAFF_ROUTES = [route for route in ROUTES if route.who == "staff" and route.name != "POST /staff/v1/logout"]
-
-
-@dataclass(slots=True)
-class Desk:
-    """One member of staff at a browser."""
-
-    house: House
-    id: str
-    username: str
-    password: str
-    secret: str
-    token: str = ""
-    used: int = 0
-
-    async def api(self, method: str, path: str, body: Any = None) -> Answer:
-        return await self.house.api(method, path, body, headers={"Authorization": f"Bearer {self.token}"})
-
-    async def log_in(self, **changes: str) -> Answer:
-        """With a code that opened nothing yet: three are right at one time."""
-        step = max(self.used + 1, totp.step_at(now()) - 1)
-        given = {"username": self.username, "password": self.password, "totp": totp.code_of(self.secret, step), **changes}
-        answer = await self.house.api("POST", "/staff/v1/login", given)
-        if answer.status == 200:
-            self.token, self.used = answer.json["token"], step
-        return answer
-
-    async def choose_password(self, new: str = OWN) -> Answer:
-        answer = await self.api("POST", "/staff/v1/me/password", {"old_password": self.password, "new_password": new})
-        if answer.status == 204:
-            self.password = new
-        return answer
 
 
 @pytest.fixture
@@ -61,21 +27,6 @@ async def store(stack: Stack) -> AsyncIterator[Mongo]:
     own = connect(stack.env["MONGO_URL"], stack.env["ZHANGBAN_MONGO_DATABASE"])
     yield own
     await own.close()
-
-
-async def make_desk(house: House, *roles: Role, ready: bool = True) -> Desk:
-    """Through the real store, as the command line does; signed in with a password of their own."""
-    env = house.stack.env
-    keys = {"field_keys": env["ZHANGBAN_FIELD_KEYS"], "index_key": env["ZHANGBAN_INDEX_KEY"]}
-    given = Settings(mongo_url=env["MONGO_URL"], mongo_database=env["ZHANGBAN_MONGO_DATABASE"], **keys)  # type: ignore[arg-type]
-    mongo, staff, _ = wiring.staff_stores(given)
-    handed = await accounts.create(staff, f"t{new_nonce()}", frozenset(roles), EVERYWHERE)
-    await mongo.close()
-    desk = Desk(house, handed.account_id, handed.username, handed.password, handed.totp_secret)
-    if ready:
-        assert (await desk.log_in()).status == 200
-        assert (await desk.choose_password()).status == 204
-    return desk
 
 
 async def story(desk: Desk, store: Mongo) -> list[tuple[str, str]]:
