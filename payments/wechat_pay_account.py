@@ -14,7 +14,7 @@ from kit.ids import new_token
 
 @dataclass(frozen=True, slots=True)
 class WeChatPayAccount:
-    """`url`: https://api.mch.weixin.qq.com. `refund_url`: the same for v2's refunds, where a client certificate is asked for; "" for `url`.
+    """`url`: https://api.mch.weixin.qq.com. `refund_url`: where v2 refunds, https://api.mch.weixin.qq.com/secapi/pay/refund; it asks for a certificate.
 
     `api_key`: v2, 32 characters; `sign_type`: what v2 calls are signed with. `apiv3_key`: 32 bytes. Keys and certificates are PEM.
     `platform_keys`: WeChat's own, by the serial it names: a public key under PUB_KEY_ID_…, a certificate under its hexadecimal serial number.

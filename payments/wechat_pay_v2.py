@@ -57,7 +57,7 @@ class WeChatPayV2:
     def __init__(
         self, http: Http, account: WeChatPayAccount, notify_url: str, refund_notify_url: str, *, clock: Callable[[], datetime] = now
     ) -> None:
-        self._appid, self._sign_type, self._refund_at = account.appid, account.sign_type, account.refund_url
+        self._appid, self._sign_type, self._refund_url = account.appid, account.sign_type, account.refund_url
         self._notify_url, self._refund_notify_url = notify_url, refund_notify_url
         self._calls, self._clock = Calls(http, account), clock
         self._seals = self._calls.seals
@@ -117,7 +117,7 @@ class WeChatPayV2:
             "refund_desc": cut(ask.reason, 80),
             "notify_url": self._refund_notify_url,
         }
-        found = await self._calls.call("/secapi/pay/refund", wanted, at=self._refund_at)
+        found = await self._calls.call(self._refund_url, wanted)
         if (found.get("out_trade_no"), found.get("out_refund_no")) != (ask.order_no, ask.refund_no):
             raise Unknown(PARTY, "reply_to_another_call")
         amount = _replied(lambda: _fen(found, "refund_fee"))

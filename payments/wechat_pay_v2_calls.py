@@ -48,9 +48,10 @@ class Calls:
         self._own = {"appid": account.appid, "mch_id": account.mchid}
         self.seals = Seals(account)
 
-    async def call(self, path: str, values: Mapping[str, str], *, at: str = "") -> dict[str, str]:
-        """The values of a yes. `at`: another address than the account's. Raises Refused with our word, NotReached, Unknown."""
-        reply = await self._http.send(PARTY, "POST", (at or self._url) + path, headers=_HEADERS, body=self._document(values), seconds=10.0)
+    async def call(self, where: str, values: Mapping[str, str]) -> dict[str, str]:
+        """The values of a yes. `where`: a path, or a whole address. Raises Refused with our word, NotReached, Unknown."""
+        url = self._url + where if where.startswith("/") else where
+        reply = await self._http.send(PARTY, "POST", url, headers=_HEADERS, body=self._document(values), seconds=10.0)
         if reply.status != 200:
             raise Unknown(PARTY, f"http_{reply.status}")
         try:

@@ -17,7 +17,7 @@ from kit.wechat_crypto import UnreadablePush, fields
 from payments.gateways import Forged
 from payments.wechat_pay_account import WeChatPayAccount
 
-logging.getLogger("wechatpy.pay.utils").disabled = True  # at DEBUG it writes the API key
+logging.getLogger("wechatpy.pay.utils").setLevel(logging.INFO)  # at DEBUG it writes the API key; `disabled` any dictConfig would undo
 
 _MAX_PADDING = 32  # WeChat pads to 16 bytes, wechatpy itself to 32
 

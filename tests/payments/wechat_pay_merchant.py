@@ -73,7 +73,7 @@ def make_account(url: str = "http://127.0.0.1:1", **other: Any) -> WeChatPayAcco
         "merchant_private_key": private_pem("merchant"),
         "merchant_cert": cert_pem(certificate("merchant")),
         "platform_keys": {PUBLIC_ID: public_pem("platform"), cert_serial(platform): cert_pem(platform)},
-        "refund_url": url,
+        "refund_url": f"{url}/secapi/pay/refund",
     }
     return WeChatPayAccount(**values | other)
 
