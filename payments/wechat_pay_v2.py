@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import urlsplit
 
 from core.bills import PayChannel
 from kit.clock import BEIJING, now
@@ -57,7 +58,7 @@ class WeChatPayV2:
     def __init__(
         self, http: Http, account: WeChatPayAccount, notify_url: str, refund_notify_url: str, *, clock: Callable[[], datetime] = now
     ) -> None:
-        self._appid, self._sign_type, self._refund_url = account.appid, account.sign_type, account.refund_url
+        self._appid, self._sign_type, self._refund_url = account.appid, account.sign_type, _refund_address(account)
         self._notify_url, self._refund_notify_url = notify_url, refund_notify_url
         self._calls, self._clock = Calls(http, account), clock
         self._seals = self._calls.seals
@@ -217,6 +218,12 @@ class WeChatPayV2:
             state=state,
             refunded_at=_moment(found, "success_time", "%Y-%m-%d %H:%M:%S") if state == "done" else None,
         )
+
+
+def _refund_address(account: WeChatPayAccount) -> str:
+    """`refund_url` may be an address without a path, as `url` is."""
+    url = account.refund_url or account.url
+    return url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/secapi/pay/refund"
 
 
 def _replied(read: Callable[[], T]) -> T:

@@ -267,8 +267,9 @@ async def test_a_refund_goes_to_its_own_address_and_is_under_way(gateway: Preten
         "total_fee": "100",
         "transaction_id": "4200000000202611210000000001",
     }
-    elsewhere = make_pay(http, "http://127.0.0.1:9", refund_url=f"{gateway.url}/secapi/pay/refund")
-    assert (await elsewhere.refund(BACK)).refund_id == "5000"
+    for address in (gateway.url, f"{gateway.url}/", f"{gateway.url}/secapi/pay/refund"):
+        assert (await make_pay(http, "http://127.0.0.1:9", refund_url=address).refund(BACK)).refund_id == "5000"
+    assert (await make_pay(http, gateway.url, refund_url="").refund(BACK)).refund_id == "5000"
     for wrong in ({"out_refund_no": "REFUND_2"}, {"out_trade_no": "ORDER_2"}, {"refund_fee": "x"}):
         says(gateway, REFUND, done | wrong)
         with pytest.raises(Unknown):
