@@ -75,18 +75,17 @@ async def test_a_wrong_password_does_not_use_the_code_up(staff: Staff, audit: Au
     assert (await person.sign_in(code=code)).token
 
 
-async def test_nobodys_name_takes_as_long_as_a_wrong_password(staff: Staff, audit: Audit) -> None:
-    """Hashing is most of it; without it a name that is nobody's would answer in a tenth of the time."""
+async def test_nobodys_name_takes_as_much_work_as_a_wrong_password(staff: Staff, audit: Audit) -> None:
+    """Hashing is nine tenths of it. CPU seconds of this process: a busy machine changes nothing about them."""
     person = await make_person(staff, audit, "cashier")
-    await refusal(person, GOOD)
 
     async def spent(username: str) -> float:
         other = Person(staff, audit, "", username, GOOD, person.secret)
-        started = time.perf_counter()
+        started = time.process_time()
         await refusal(other, GOOD)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
-    known, unknown = [min([await spent(name) for _ in range(3)]) for name in ("lin.cashier", "no.such")]
+    known, unknown = [min([await spent(name) for _ in range(4)]) for name in ("lin.cashier", "no.such")]
     assert unknown > known / 2 and known > unknown / 2
 
 
