@@ -52,13 +52,6 @@ def last_port(folder: Path) -> int:
     return urlsplit(pay.get("refund_url", "")).port or 0
 
 
-def last_port(folder: Path) -> int:
-    """Where a merchant refunded by v2 when this world last ran; 0: it never did."""
-    path = folder / "accounts.json"
-    pay = json.loads(path.read_text())["wechat"].get("pay", {}) if path.exists() else {}
-    return urlsplit(pay.get("refund_url", "")).port or 0
-
-
 def alipay_private_key(folder: Path, name: str = ALIPAY_KEY) -> rsa.RSAPrivateKey:
     """Alipay's own key, which no merchant ever sees."""
     key = serialization.load_pem_private_key((folder / name).read_bytes(), None)
