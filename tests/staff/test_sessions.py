@@ -173,7 +173,7 @@ async def test_disabling_and_resetting_end_every_session_at_once(staff: Staff, a
         with pytest.raises(Unauthorized):
             await caller_of(staff, token, IDLE)
     assert await refusal(person) == "staff_login_refused", "the old secrets are void"
-    person.password, person.secret, person.used = handed.password, handed.totp_secret, 0
+    person.password, person.secret = handed.password, handed.totp_secret
     token = (await person.sign_in()).token
     await accounts.disable(staff, admin, person.id)
     with pytest.raises(Unauthorized):
