@@ -82,6 +82,10 @@ class Outbox:
         """It is not its turn yet: again later, and this was no attempt."""
         await self._again(row.key, seconds, {"attempts": {"$max": [0, {"$subtract": ["$attempts", 1]}]}})
 
+    async def hurry(self, key: str) -> None:
+        """Somebody says that it is time: a row nobody holds is due now."""
+        await self._rows.update_one({"_id": key, "state": "waiting", "held": {"$ne": True}}, [{"$set": {"due_at": "$$NOW"}}])
+
     async def give_back(self, row: Row, error: str) -> None:
         """Failed: again after a growing, jittered gap, or parked after MAX_ATTEMPTS."""
         if row.attempt >= MAX_ATTEMPTS:

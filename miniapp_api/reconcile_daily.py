@@ -9,7 +9,7 @@ from kit.clock import BEIJING, now
 from miniapp_api.healing import ByStory
 from miniapp_api.wiring import Deps
 from payments.gateways import Gateway
-from payments.reconcile import CannotRun, Desk, accounts, ready_from, reconcile
+from payments.reconcile import NOBODYS, CannotRun, Desk, accounts, ready_from, reconcile
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ async def _days(deps: Deps, gateway: Gateway) -> list[date]:
     today = now().astimezone(BEIJING).date()
     yesterday = today - timedelta(days=1)
     wanted = {yesterday} | {
-        date.fromisoformat(day) for day, name in await deps.discrepancies.open_days((today - LOOK_BACK).isoformat()) if name == gateway.name
+        date.fromisoformat(day) for day, name in await deps.discrepancies.open_days((today - LOOK_BACK).isoformat()) if name in (gateway.name, NOBODYS)
     }
     return [day for day in sorted(wanted) if now() >= ready_from(day) and await _is_due(deps, gateway, day)]
 

@@ -80,7 +80,7 @@ class Orders:
         return row
 
     async def order(self, order_no: str, tx: Tx | None = None) -> dict[str, Any] | None:
-        return cast("dict[str, Any] | None", await self._orders.find_one({"_id": order_no}, session=tx))
+        return await self._orders.find_one({"_id": order_no}, session=tx)
 
     async def own(self, order_no: str, person_id: str) -> dict[str, Any] | None:
         """Only the person whose bill it is can see it."""

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import pylopdf_fonts_zh_cn
-from fontTools.subset import Options, Subsetter  # type: ignore[import-untyped]  # ships no types
-from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # ships no types
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from fpdf.fonts import TTFFont
 

@@ -23,7 +23,7 @@ class Refunds:
         await self._refunds.insert_one(row, session=tx)
 
     async def refund(self, refund_no: str, tx: Tx | None = None) -> dict[str, Any] | None:
-        return cast("dict[str, Any] | None", await self._refunds.find_one({"_id": refund_no}, session=tx))
+        return await self._refunds.find_one({"_id": refund_no}, session=tx)
 
     async def of_order(self, order_no: str) -> list[dict[str, Any]]:
         return [row async for row in self._refunds.find({"order_no": order_no}).sort("requested_at", 1)]

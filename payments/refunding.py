@@ -20,7 +20,7 @@ from payments.states import RefundState
 log = logging.getLogger(__name__)
 
 REVERSE = "pay.reverse"
-NO_FUNDS = "not_enough_funds"  # the merchant's balance; tomorrow's payments may cover it
+NO_FUNDS = "not_enough_funds"  # every adapter's word for an empty merchant account; tomorrow's payments may cover it
 NO_FUNDS_AGAIN = 600.0  # seconds
 PROCESSING_AGAIN = 30.0
 ABNORMAL_AGAIN = 3600.0

@@ -17,7 +17,7 @@ CODES: dict[str, tuple[type[Outside], str]] = {
     "BIZERR_NEED_RETRY": (Unknown, "system_error"),  # a refund under way: the same one is to be asked again
     "FREQUENCY_LIMITED": (NotReached, "too_many_calls"),
     "NOAUTH": (Refused, "not_permitted"),
-    "NOTENOUGH": (Refused, "not_enough"),  # the merchant's balance does not cover a refund; the same one may be asked again
+    "NOTENOUGH": (Refused, "not_enough_funds"),  # the merchant's balance does not cover a refund; the same one may be asked again
     "ORDERCLOSED": (Refused, "order_closed"),
     "ORDERNOTEXIST": (Refused, "not_found"),
     "ORDERPAID": (Refused, "order_paid"),

@@ -23,7 +23,7 @@ CODES: dict[str, tuple[type[Outside], str]] = {
     "APPID_MCHID_NOT_MATCH": (Refused, "app_not_of_merchant"),
     "FREQUENCY_LIMITED": (NotReached, "too_many_calls"),
     "MCH_NOT_EXISTS": (Refused, "no_such_merchant"),
-    "NOT_ENOUGH": (Refused, "not_enough"),  # the merchant's balance does not cover a refund; the same one may be asked again
+    "NOT_ENOUGH": (Refused, "not_enough_funds"),  # the merchant's balance does not cover a refund; the same one may be asked again
     "NO_AUTH": (Refused, "not_permitted"),
     "NO_STATEMENT_EXIST": (Refused, "no_statement"),
     "OPENID_MISMATCH": (Refused, "payer_of_another_app"),

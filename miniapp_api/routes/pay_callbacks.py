@@ -9,6 +9,7 @@ from kit import kill_points, metrics
 from kit.errors import NotFound
 from kit.mongo import PyMongoError
 from miniapp_api.gate import Call, Raw, Routes
+from payments import refunds
 from payments.gateways import Forged, Gateway, GatewayName, Notice
 from payments.settle import Mismatch
 
@@ -58,6 +59,9 @@ async def _take(call: Call, name: GatewayName) -> Raw:
 async def _follow(call: Call, notice: Notice) -> str:
     if notice.payment is not None:
         return await call.deps.paying.seen.paid(notice.payment, "notice")
+    if notice.refund is not None and notice.gateway == "wechat_v2":  # sealed but not signed: it only says that it is time to ask
+        await call.deps.outbox.hurry(refunds.row_key(notice.refund.refund_no))
+        return "refund_hint"
     if notice.refund is not None:
         await call.deps.paying.seen.refunded(notice.refund)
         return "refund"

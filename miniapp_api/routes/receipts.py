@@ -1,6 +1,5 @@
 """The receipt of a paid order as a PDF, and the online check of the code printed on it."""
 
-import asyncio
 from typing import Any
 
 from kit.clock import at_edge, now
@@ -10,7 +9,7 @@ from miniapp_api.routes.bills import own
 from miniapp_api.shapes_pay import ReceiptCheck
 from payments import receipt_token
 from payments.order_store import e_bill_of
-from payments.receipt import Check, ReceiptFacts, draw
+from payments.receipt import Check, ReceiptFacts, draw_aside
 from residents.real_name import masked_name
 
 routes = Routes()
@@ -33,7 +32,7 @@ async def receipt(call: Call, order_no: str) -> Raw:
     issued = now()
     token = receipt_token.sign(call.deps.keys, order_no, issued)
     check = Check(f"{call.deps.settings.public_url}/v1/receipts/{token}", receipt_token.valid_until(issued))
-    pdf = await asyncio.to_thread(draw, _facts(order, masked_name(person.name) if person else ""), check)
+    pdf = await draw_aside(_facts(order, masked_name(person.name) if person else ""), check)
     return Raw(
         pdf, "application/pdf", headers={"Content-Disposition": f'attachment; filename="{order_no}.pdf"', "Cache-Control": "private, no-store"}
     )

@@ -114,5 +114,5 @@ def _order(row: dict[str, Any]) -> StaffOrder:
 
 
 def _refund(row: dict[str, Any]) -> StaffRefund:
-    same = {key: row.get(key) for key in ("order_no", "payee", "reason", "requested_by", "approved_by", "failed_because")}
+    same: dict[str, Any] = {key: row.get(key) for key in ("order_no", "payee", "reason", "requested_by", "approved_by", "failed_because")}
     return StaffRefund(**refund_entry(row).model_dump(), **same)

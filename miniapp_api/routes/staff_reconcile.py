@@ -91,7 +91,7 @@ def _shape(row: dict[str, Any]) -> Discrepancy:
     steps = [
         Step(at=at_edge(one["at"]), by=str(one["by"]), what=str(one["what"]), text=one.get("note") or one.get("reason")) for one in row["history"]
     ]
-    same = {key: row.get(key) for key in ("kind", "day", "gateway", "order_no", "refund_no", "amounts", "state", "owner", "note")}
+    same: dict[str, Any] = {key: row.get(key) for key in ("kind", "day", "gateway", "order_no", "refund_no", "amounts", "state", "owner", "note")}
     return Discrepancy(
         id=str(row["_id"]).replace("/", "~"),
         kind_text=KINDS.get(row["kind"], row["kind"]),

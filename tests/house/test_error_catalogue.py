@@ -9,11 +9,11 @@ from pathlib import Path
 from tests.house.python_files import python_files
 
 ROOT = Path(__file__).parents[2]
-OURS = ("kit", "core", "residents", "content", "cases", "notify", "bot", "staff", "miniapp_api")
+OURS = ("kit", "core", "residents", "content", "cases", "notify", "bot", "staff", "payments", "miniapp_api")
 _ROW = re.compile(r"^\| `(\w+)` \| ([\dx/]+) \| .+ \| .+ \| .+ \| (yes|no) \|$", re.MULTILINE)
 
-# Where a code is handed on in a variable: the class whose literals it takes.
-HANDED_ON = {("miniapp_api/routes/core_callbacks.py", "Unauthorized"): "Forged"}
+# Where a code is handed on in a variable: the class whose literals it takes, and the folder of that class.
+HANDED_ON = {("miniapp_api/routes/core_callbacks.py", "Unauthorized"): ("Forged", "core/")}
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
@@ -64,9 +64,9 @@ def codes_in_the_code() -> dict[str, set[str]]:
             )
             found[first.value] |= {given} - {""}
             continue
-        other = HANDED_ON[path, name]
-        for _, _, source in made({other}):
-            if isinstance(source.args[0], ast.Constant):
+        other, folder = HANDED_ON[path, name]
+        for file, _, source in made({other}):
+            if file.startswith(folder) and isinstance(source.args[0], ast.Constant):
                 found[str(source.args[0].value)].add(statuses[name])
     return found
 

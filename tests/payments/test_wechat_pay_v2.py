@@ -215,7 +215,7 @@ ANSWERS: list[tuple[dict[str, str], type[Outside], str]] = [
     ({"err_code": "OUT_TRADE_NO_USED"}, Refused, "order_no_used"),
     ({"err_code": "INVALID_REQUEST", "err_code_des": "201 商户订单号重复"}, Refused, "order_no_used"),
     ({"err_code": "INVALID_REQUEST"}, Refused, "invalid_request"),
-    ({"err_code": "NOTENOUGH"}, Refused, "not_enough"),
+    ({"err_code": "NOTENOUGH"}, Refused, "not_enough_funds"),
     ({"err_code": "REFUND_FEE_MISMATCH"}, Refused, "refund_no_used"),
     ({"err_code": "SYSTEMERROR"}, Unknown, "system_error"),
     ({"err_code": "BIZERR_NEED_RETRY"}, Unknown, "system_error"),

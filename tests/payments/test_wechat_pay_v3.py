@@ -194,7 +194,7 @@ ANSWERS: list[tuple[int, Any, type[Outside], str]] = [
     (400, {"code": "APPID_MCHID_NOT_MATCH"}, Refused, "app_not_of_merchant"),
     (401, {"code": "SIGN_ERROR"}, NotReached, "sign_error"),
     (403, {"code": "OUT_TRADE_NO_USED"}, Refused, "order_no_used"),
-    (403, {"code": "NOT_ENOUGH"}, Refused, "not_enough"),
+    (403, {"code": "NOT_ENOUGH"}, Refused, "not_enough_funds"),
     (404, {"code": "RESOURCE_NOT_EXISTS"}, Refused, "not_found"),
     (429, {"code": "FREQUENCY_LIMITED"}, NotReached, "too_many_calls"),
     (429, {"code": "RATELIMIT_EXCEEDED"}, NotReached, "too_many_calls"),
