@@ -4,15 +4,17 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kit.errors import AppError, Forbidden, Unavailable
 from kit.log import request_id
-from miniapp_api.streaming import Response
 from staff.audit import Audit, Entry
 from staff.roles import Permission
 from staff.sessions import StaffCaller
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")  # of our making; what else is typed into a path stays out of the audit
 
@@ -30,7 +32,7 @@ class Act:
         return cls(route, " ".join(one if _ID.fullmatch(one) else "?" for one in path.values()), method not in ("GET", "HEAD"))
 
 
-async def under_audit(audit: Audit, staff: StaffCaller, may: Permission | None, act: Act, run: Callable[[], Awaitable[Response]]) -> Response:
+async def under_audit(audit: Audit, staff: StaffCaller, may: Permission | None, act: Act, run: Callable[[], Awaitable[T]]) -> T:
     """Raises Forbidden without the permission, Unavailable when the first entry cannot be written.
 
     A read leaves one entry, a write or a refusal two. "begun" without a second one: what came of it is unknown (the process died).
