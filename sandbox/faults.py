@@ -20,7 +20,7 @@ PARTIES: dict[str, dict[str, Any]] = {
     "core": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "not_idempotent": False, "hide_settlements_ms": 0},
     "alipay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False, "gbk": False},
     "wechat_messages": {"duplicate": 0, "forge": False, "late_ms": 0, "down": False},
-    "wechat_pay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
+    "wechat_pay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "md5": False, "down": False},
     "core_webhook": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
 }
 

@@ -37,7 +37,7 @@ class WeChatPay:
         keys = load(folder, account)
         gate = Gate(keys, self._faults)
         orders = Orders(book, clock)
-        self._notices = Notices(book, clock, self._faults, {"v2": V2Wording(keys), "v3": V3Wording(keys, gate)})
+        self._notices = Notices(book, clock, self._faults, {"v2": V2Wording(keys, self._faults), "v3": V3Wording(keys, gate)})
         self._refunds = Refunds(book, orders, clock, self._faults, self._notices.tell)
         statements = Statements(keys, orders, self._refunds, clock)
         self._v3, self._bills = V3(book, keys, gate, orders, self._refunds), V3Bills(book, statements, gate, clock)

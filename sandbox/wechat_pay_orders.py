@@ -143,6 +143,11 @@ def number(first: str, seconds: float) -> str:
     return f"{first}{beijing(seconds):%Y%m%d}{secrets.randbelow(10**16):016d}"
 
 
+def prepay_id(seconds: float) -> str:
+    """Another one at every call, 36 characters."""
+    return f"wx{beijing(seconds):%Y%m%d%H%M%S}{secrets.token_hex(8)}0000"
+
+
 def beijing(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, BEIJING)
 

@@ -13,7 +13,7 @@ from sandbox.faults import Handler
 from sandbox.people import by_account
 from sandbox.wechat_pay_bills import KINDS, Statements
 from sandbox.wechat_pay_keys import Keys
-from sandbox.wechat_pay_orders import BEIJING, Json, Orders, PrepayAsk, Refusal, number
+from sandbox.wechat_pay_orders import BEIJING, Json, Orders, PrepayAsk, Refusal, prepay_id
 from sandbox.wechat_pay_refunds import RefundAsk, Refunds
 from sandbox.wechat_pay_v2_words import payment, refunds
 from sandbox.wechat_pay_v2_xml import SIGN_TYPES, BadXml, nonce, read, sign, write
@@ -31,7 +31,7 @@ _REFUSALS = {
     "not_paid": ("TRADE_STATE_ERROR", "订单状态错误"),
     "refund_differs": ("REFUND_FEE_MISMATCH", "订单金额或退款金额与之前请求不一致，请核实后再试"),
     "total_differs": ("REFUND_FEE_MISMATCH", "订单金额与实际不符，请核实后再试"),
-    "too_much": ("INVALID_REQUEST", "申请退款金额大于订单可退金额"),
+    "too_much": ("REFUND_FEE_INVALID", "累计退款金额大于支付金额"),
     "too_many_refunds": ("INVALID_REQUEST", "一笔订单最多退款50次"),
     "too_old": ("TRADE_OVERDUE", "订单已经超过退款期限"),
     "not_enough": ("NOTENOUGH", "基本账户余额不足，请充值后重新发起"),
@@ -105,7 +105,7 @@ class V2:
             sign_type=asked.get("sign_type") or "MD5",
         )
         order = self._orders.prepay(ask)
-        return {"trade_type": "JSAPI", "prepay_id": "wx" + number("", order["made"])}
+        return {"trade_type": "JSAPI", "prepay_id": prepay_id(order["made"])}
 
     def query(self, asked: Mapping[str, str]) -> dict[str, Any]:
         """/pay/orderquery"""

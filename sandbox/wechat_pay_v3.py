@@ -12,7 +12,7 @@ from sandbox.book import Book
 from sandbox.faults import Handler
 from sandbox.people import by_account
 from sandbox.wechat_pay_keys import Keys
-from sandbox.wechat_pay_orders import Json, Orders, PrepayAsk, Refusal, number
+from sandbox.wechat_pay_orders import Json, Orders, PrepayAsk, Refusal, prepay_id
 from sandbox.wechat_pay_refunds import RefundAsk, Refunds
 from sandbox.wechat_pay_v3_gate import Gate, Problem
 from sandbox.wechat_pay_v3_words import refund, rfc3339, sealed, transaction
@@ -91,7 +91,7 @@ class V3:
             sign_type="RSA",
         )
         order = self._orders.prepay(ask)
-        return 200, {"prepay_id": "wx" + number("", order["made"])}
+        return 200, {"prepay_id": prepay_id(order["made"])}
 
     def by_order_no(self, request: Request, order_no: str) -> Answer:
         """GET /v3/pay/transactions/out-trade-no/{out_trade_no}?mchid="""

@@ -28,7 +28,7 @@ const PARTIES = {
       { name: "not_enough", text: "退款：商户余额不足" },
     ],
   },
-  wechat_pay_notices: { text: "微信支付的通知", switches: [...PUSHED, SHUFFLE, STOPPED] },
+  wechat_pay_notices: { text: "微信支付的通知", switches: [...PUSHED, SHUFFLE, { name: "md5", text: "v2 改用 MD5 签名" }, STOPPED] },
   alipay_notices: { text: "支付宝的通知", switches: [...PUSHED, SHUFFLE, { name: "gbk", text: "用 GBK 编码" }, STOPPED] },
   core: {
     text: "核心平台",

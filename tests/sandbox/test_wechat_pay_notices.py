@@ -105,6 +105,14 @@ async def test_v2_tells_of_a_refund_unsigned_but_encrypted(shop: Shop, tmp_path:
     assert refund_no.encode() not in told.body
 
 
+async def test_v2_may_sign_with_md5_what_was_ordered_otherwise(shop: Shop) -> None:
+    number = await shop.v2_ordered(sign_type="HMAC-SHA256")
+    async with shop.outside.faults(wechat_pay_notices={"md5": True}):
+        await shop.pay(number)
+        (told,) = await heard(shop)
+    assert told.xml["sign"] == shop.sign(told.xml, "MD5") and "sign_type" not in told.xml
+
+
 @pytest.mark.parametrize("answer", [(500, b""), (401, b""), (302, b""), (201, b"")])
 async def test_v3_comes_again_after_another_status_freshly_signed(shop: Shop, fast: None, answer: tuple[int, bytes]) -> None:
     shop.door.answers = [answer] * 2

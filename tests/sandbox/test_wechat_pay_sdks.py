@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import wechatpayv3  # type: ignore[import-untyped]
-import wechatpayv3.async_  # type: ignore[import-untyped]
+import wechatpayv3
+import wechatpayv3.async_
 from wechatpy.exceptions import InvalidSignatureException, WeChatPayException
 from wechatpy.pay import WeChatPay as WechatpyPay
 

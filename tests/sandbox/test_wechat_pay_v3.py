@@ -2,8 +2,9 @@
 
 import json
 import secrets
+import stat
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,7 +32,7 @@ def in_a_while(seconds: float) -> str:
 async def test_an_order_goes_from_prepaid_to_paid_and_every_answer_is_signed(shop: Shop) -> None:
     number = new_number()
     got = await shop.v3("POST", PREPAY, shop.prepay_body(number, attach="附加"))
-    assert got.status == 200 and got.json["prepay_id"].startswith("wx") and shop.genuine(got)
+    assert got.status == 200 and got.json["prepay_id"].startswith("wx") and len(got.json["prepay_id"]) == 36 and shop.genuine(got)
     assert got.headers["Content-Type"] == "application/json; charset=utf-8" and got.headers["Request-ID"]
     waiting = await shop.order(number)
     assert (waiting["trade_state"], waiting["amount"]["total"], waiting["attach"]) == ("NOTPAY", 1234, "附加")
@@ -221,6 +222,20 @@ async def test_the_till_names_what_is_wrong(outside: Outside, asked: dict[str, A
     got = await outside.call("POST", "/world/wallets/wechat/pay", asked)
     assert got.status == 422 and len(got.json["errors"]) == 1
     assert (await outside.call("POST", "/world/wallets/paypal/pay", {"order_no": "x"})).status == 404
+
+
+async def test_a_folder_of_an_earlier_version_gets_a_merchant_account(private: Callable[..., Outside]) -> None:
+    outside = private()
+    folder = outside.process.folder
+    outside.process.kill()
+    given = outside.accounts
+    before = given["wechat"].pop("pay")
+    (folder / "accounts.json").write_text(json.dumps(given))
+    (folder / "wechat-pay-platform.json").unlink()
+    shop = Shop(Outside(outside.process.start(), outside.http), Door("http://127.0.0.1:9"))
+    assert (shop.appid, shop.mine.keys()) == (given["wechat"]["appid"], before.keys()) and shop.mine["mchid"] != before["mchid"]
+    assert stat.S_IMODE((folder / "wechat-pay-platform.json").stat().st_mode) == 0o600
+    await (await shop.open()).paid()
 
 
 # who may ask
