@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 OURS = ("kit", "core", "residents", "content", "cases", "notify", "bot", "staff", "payments", "miniapp_api")
 _ROW = re.compile(r"^\| `(\w+)` \| ([\dx/]+) \| .+ \| .+ \| .+ \| (yes|no) \|$", re.MULTILINE)
 
-# Where a code is handed on in a variable: the class whose literals it takes, and the folder of that class.
-HANDED_ON = {("miniapp_api/routes/core_callbacks.py", "Unauthorized"): ("Forged", "core/")}
+# Where a code is handed on in a variable: the class whose literals it takes, and where that one is raised.
+HANDED_ON = {("miniapp_api/routes/core_callbacks.py", "Unauthorized"): ("Forged", ("core/", "miniapp_api/routes/core_callbacks.py"))}
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
@@ -64,9 +64,9 @@ def codes_in_the_code() -> dict[str, set[str]]:
             )
             found[first.value] |= {given} - {""}
             continue
-        other, folder = HANDED_ON[path, name]
+        other, places = HANDED_ON[path, name]
         for file, _, source in made({other}):
-            if file.startswith(folder) and isinstance(source.args[0], ast.Constant):
+            if file.startswith(places) and isinstance(source.args[0], ast.Constant):
                 found[str(source.args[0].value)].add(statuses[name])
     return found
 
