@@ -5,6 +5,7 @@ from typing import Any
 from kit.clock import at_edge, now
 from kit.errors import Conflict
 from miniapp_api.gate import Call, Raw, Routes
+from miniapp_api.receipt_check_page import HEADERS, page
 from miniapp_api.routes.bills import own
 from miniapp_api.shapes_pay import ReceiptCheck
 from payments import receipt_token
@@ -39,7 +40,15 @@ async def receipt(call: Call, order_no: str) -> Raw:
 
 
 @routes.add("GET", "/v1/receipts/<token:str>", who="anyone", summary="核验缴费凭证", reply=ReceiptCheck)
-async def check(call: Call, token: str) -> ReceiptCheck:
+async def check(call: Call, token: str) -> ReceiptCheck | Raw:
+    """JSON for programs; a page for whoever scans the code with a camera."""
+    found = await _checked(call, token)
+    if "text/html" in call.request.headers.get("accept", ""):
+        return Raw(page(found), "text/html; charset=utf-8", headers=HEADERS)
+    return found
+
+
+async def _checked(call: Call, token: str) -> ReceiptCheck:
     verdict = receipt_token.read(call.deps.keys, token, now())
     order = await call.deps.paying.orders.order(verdict.order_no) if verdict.order_no else None
     paid = order is not None and order.get("paid_at") is not None
