@@ -49,6 +49,20 @@ class OwnCase:
     moved_at: str  # RFC 3339, +08:00
 
 
+@dataclass(frozen=True, slots=True)
+class OwnBill:
+    """What the resident who is asking owes, or has paid. `amount`: in yuan, as the core has it now; `as_of`: RFC 3339, +08:00."""
+
+    title: str
+    amount: str
+    state_text: str
+    case_no: str | None
+    as_of: str
+
+
 class Lookups(Protocol):
     async def progress(self, resident_id: str) -> Sequence[OwnCase]:
         """Newest first."""
+
+    async def bills(self, resident_id: str) -> Sequence[OwnBill] | None:
+        """Those to pay first, then the newest. None: the core does not say."""

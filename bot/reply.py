@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Part = Literal["materials", "fee", "time_limit", "location", "process", "conditions", "progress", "contact", "visits", "delivery", "overview"]
-Lookup = Literal["progress", "human"]
+Lookup = Literal["progress", "bills", "human"]
 Kind = Literal["answer", "candidate", "progress", "bill"]
 
 LONGEST = 300  # characters of a reply

@@ -223,15 +223,17 @@ def _asked_back(heard: Heard, findings: Findings) -> Said | None:
 async def _trouble(heard: Heard, findings: Findings, knowledge: Knowledge) -> Said:
     """Payment trouble and complaints: whom to turn to; the item's own number where the talk is about one."""
     text = texts.PAYMENT if heard.intent == "payment" else texts.COMPLAINT
+    lookup: Lookup | None = "bills" if heard.intent == "payment" else None
     named = findings.candidates[0].code if findings.certain and heard.intent == "payment" else None
     item = named or heard.memory.item
     guide = await knowledge.guide(item) if item else None
     number = guide and guide["parts"]["contact"]["complaint" if heard.intent == "complaint" else "consult"]
     if guide is None or not number:
-        return _plainly(heard, text)
+        return _plainly(heard, text).model_copy(update={"lookup": lookup})
     label = "监督投诉电话" if heard.intent == "complaint" else "咨询电话"
     more = f"{parts.named(guide)}的{label}：{parts.phone_of(number)}。"
-    return Said(reply=Reply(text=plain(f"{text}{more}", LONGEST), cards=(_card(guide, "contact"),)), memory=heard.memory, intent=heard.intent)
+    reply = Reply(text=plain(f"{text}{more}", LONGEST), cards=(_card(guide, "contact"),))
+    return Said(reply=reply, memory=heard.memory, intent=heard.intent, lookup=lookup)
 
 
 def _plainly(heard: Heard, text: str, miss: str | None = None) -> Said:

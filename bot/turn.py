@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from bot import asks, texts
-from bot.cleaning import cleaned, masked
+from bot.cleaning import cleaned, masked, plain
 from bot.client import Rasa
-from bot.knowledge import Knowledge, Lookups, OwnCase
+from bot.knowledge import Knowledge, Lookups, OwnBill, OwnCase
 from bot.reply import LONGEST, Card, Memory, Reply, Said
 from bot.respond import Heard, respond, without_rasa
 from bot.store import Conversations
@@ -91,6 +91,8 @@ class Assistant:
             return said.model_copy(update={"reply": said.reply.model_copy(update={"text": texts.HUMAN})})
         if said.lookup == "progress" and resident_id is not None:
             return said.model_copy(update={"reply": _with_cases(said.reply, await self.lookups.progress(resident_id))})
+        if said.lookup == "bills" and resident_id is not None and (bills := await self.lookups.bills(resident_id)) is not None:
+            return said.model_copy(update={"reply": _with_bills(said.reply, bills)})
         return said
 
     @asynccontextmanager
@@ -145,6 +147,18 @@ def _with_cases(reply: Reply, cases: Sequence[OwnCase]) -> Reply:
     )
     text = texts.YOUR_CASES + "".join(lines)
     rest = f"\n{reply.text}" if about and len(text) + len(reply.text) < LONGEST else ""
+    return Reply(text=(text + rest)[:LONGEST], cards=(*cards, *reply.cards), buttons=reply.buttons)
+
+
+def _with_bills(reply: Reply, bills: Sequence[OwnBill]) -> Reply:
+    """What is owed, in front of whom to ask."""
+    lines = [f"\n{plain(one.title, 60)} {one.amount} 元：{one.state_text}" for one in bills[:_CASES]]
+    cards = tuple(
+        Card(kind="bill", item_code=None, item_version=None, part="fee", as_of=one.as_of, name=one.title, case_no=one.case_no)
+        for one in bills[:_CASES]
+    )
+    text = f"{texts.YOUR_BILLS}{''.join(lines)}\n{texts.PAY_THERE}" if bills else texts.NO_BILLS
+    rest = f"\n{reply.text}" if reply.cards and len(text) + len(reply.text) < LONGEST else ""
     return Reply(text=(text + rest)[:LONGEST], cards=(*cards, *reply.cards), buttons=reply.buttons)
 
 

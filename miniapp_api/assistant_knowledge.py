@@ -1,20 +1,24 @@
-"""What the assistant may look at: the live catalogue, and the resident's own cases. `bot` declares what it needs, this is where it comes from."""
+"""What the assistant may look at: the live catalogue, and the resident's own cases and bills. `bot` declares what it needs, this is where it comes from."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from bot.knowledge import Candidate, Findings, OwnCase
+from bot.knowledge import Candidate, Findings, OwnBill, OwnCase
 from cases.states import TEXTS
 from cases.store import Cases
 from content.catalogue import Catalogue
 from content.certainty import CERTAIN, TOPICAL
 from content.listing import Filters
 from content.search import Answer
+from core.bills import BillState
 from core.types import CaseState
-from kit.clock import at_edge
-from kit.errors import Invalid, NotFound
+from kit.clock import at_edge, now
+from kit.errors import Invalid, NotFound, Outside
+from kit.money import yuan
+from payments.paying import Paying
+from payments.states import bill_text
 from residents.store import Residents
 
 CANDIDATES = 8
@@ -50,18 +54,32 @@ def findings(find: Callable[[Filters], Answer], region: str | None) -> Findings:
     return Findings(found, bool(found) and answer.certainty >= CERTAIN, answer.topical >= TOPICAL)
 
 
-class OwnCases:
-    """Progress as the signed-in resident may see it: cases of the person behind the session, and of nobody else."""
+class OwnMatters:
+    """Cases and bills as the signed-in resident may see them: of the person behind the session, and of nobody else."""
 
-    def __init__(self, residents: Residents, cases: Cases) -> None:
+    def __init__(self, residents: Residents, cases: Cases, paying: Paying) -> None:
         self._residents = residents
         self._cases = cases
+        self._paying = paying
 
     async def progress(self, resident_id: str) -> Sequence[OwnCase]:
         resident = await self._residents.resident(resident_id)
         if resident is None or resident.person_id is None:
             return []
         return [_own(row) for row in await self._cases.cases(resident.person_id, None, 10)]
+
+    async def bills(self, resident_id: str) -> Sequence[OwnBill] | None:
+        resident = await self._residents.resident(resident_id)
+        if resident is None or resident.person_id is None:
+            return []
+        try:
+            bills = await self._paying.core.bills(resident.person_id, "all")
+        except Outside:
+            return None
+        live = await self._paying.orders.live_of([bill.bill_id for bill in bills])
+        told = [(bill, live.get(bill.bill_id)) for bill in bills]
+        told.sort(key=lambda one: one[0].state is not BillState.UNPAID)
+        return [OwnBill(bill.title, yuan(bill.amount_fen), bill_text(bill, order), bill.case_no, at_edge(now())) for bill, order in told]
 
 
 def _own(row: dict[str, Any]) -> OwnCase:

@@ -43,7 +43,7 @@ from kit.wechat import WeChat, WeChatAccount
 from kit.wechat_crypto import WeChatCrypto
 from miniapp_api import wiring_pay
 from miniapp_api.assistant_by_wechat import WeChatAnswers
-from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnCases
+from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnMatters
 from miniapp_api.limiter import Limiter
 from miniapp_api.settings import Settings, secret, unbase64
 from miniapp_api.settings_wechat import WeChatMessagesAccount
@@ -157,7 +157,9 @@ def build(settings: Settings) -> Deps:
         for one in accounts
     }
     channels = {"wechat": WeChatPush(wechat, settings.wechat_templates, settings.wechat_state)}
-    looking = CatalogueKnowledge(catalogue), OwnCases(residents, cases)
+    parts = {"http": http, "outbox": box, "core": core, "alipay": alipay, "residents": residents, "merchants": merchants}
+    paying = wiring_pay.paying(settings, mongo, keys, parts)
+    looking = CatalogueKnowledge(catalogue), OwnMatters(residents, cases, paying)
     assistant = Assistant(Rasa(http, settings.rasa_url), Conversations(mongo, keys), *looking, redis)
     own = next((one.name for one in accounts if one.appid == settings.wechat_appid), None)
     return Deps(
@@ -188,12 +190,7 @@ def build(settings: Settings) -> Deps:
         assistant=assistant,
         wechat_accounts={one.name: _account(one) for one in accounts},
         replying=Replying(mongo, WeChatMessages(mongo, keys), box, redis, WeChatAnswers(assistant, residents, keys, own), callers),
-        paying=wiring_pay.paying(
-            settings,
-            mongo,
-            keys,
-            {"http": http, "outbox": box, "core": core, "alipay": alipay, "residents": residents, "merchants": merchants},
-        ),
+        paying=paying,
         reconciliations=Reconciliations(mongo),
         discrepancies=Discrepancies(mongo),
         keys=keys,

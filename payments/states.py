@@ -8,7 +8,12 @@ created ──> awaiting ──> paid ──> settled ──> refunded
          └──> paid                                           the payment was faster
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
+
+from core.bills import Bill, BillState
+from kit.clock import now
 
 
 class OrderState(StrEnum):
@@ -47,6 +52,27 @@ TEXTS = {
     OrderState.REFUNDED: "已全部退款",
 }
 CONFIRMING = "支付结果确认中，请勿重复支付"
+
+
+BILL_TEXTS = {"unpaid": "待缴", "paid": "已缴", "cancelled": "已取消", "confirming": CONFIRMING, "expired": "已过期，请到窗口咨询"}
+
+
+def bill_state(bill: Bill, order: Mapping[str, Any] | None) -> str:
+    """unpaid | paid | cancelled | confirming: the core's word, and ours where the core cannot know yet. `order`: the bill's live one."""
+    if order is not None and bill.state is BillState.UNPAID:
+        if order["state"] in HELD:
+            return "paid"
+        if order["state"] == OrderState.CLOSING:
+            return "confirming"
+    return bill.state.value
+
+
+def bill_text(bill: Bill, order: Mapping[str, Any] | None) -> str:
+    state = bill_state(bill, order)
+    if bill.state is BillState.UNPAID and order is not None and order["state"] == OrderState.PAID:
+        return TEXTS[OrderState.PAID]
+    is_over = state == "unpaid" and bill.expires_at is not None and bill.expires_at <= now()
+    return BILL_TEXTS["expired" if is_over else state]
 
 
 def before(to: OrderState) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from core.bills import Bill, BillState
-from kit.clock import at_edge, now
+from kit.clock import at_edge
 from kit.errors import Forbidden, NotFound, Outside, Unavailable
 from miniapp_api.gate import Call, Routes
 from miniapp_api.shapes_pay import BillEntries, BillEntry, NewOrder, OrderPlaced, OrderState, RefundEntry, RefundWish
@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 routes = Routes()
 
 ASK_AGAIN = 2  # seconds between two questions about one order, however often its page is looked at
-_BILL_TEXTS = {"unpaid": "待缴", "paid": "已缴", "cancelled": "已取消", "confirming": "支付结果确认中，请勿重复支付"}
 
 
 @routes.add("GET", "/v1/bills", who="resident", summary="我的缴费单", reply=BillEntries)
@@ -150,14 +149,6 @@ async def _shape(call: Call, order: dict[str, Any], confirming: bool) -> OrderSt
 
 
 def _bill(bill: Bill, order: dict[str, Any] | None) -> BillEntry:
-    """The core's word, and ours where the core cannot know yet."""
-    state = bill.state.value
-    if order is not None and bill.state is BillState.UNPAID:
-        if order["state"] in states.HELD:
-            state = "paid"
-        elif order["state"] == states.OrderState.CLOSING:
-            state = "confirming"
-    expired = state == "unpaid" and bill.expires_at is not None and bill.expires_at <= now()
     return BillEntry(
         bill_id=bill.bill_id,
         title=bill.title,
@@ -165,13 +156,9 @@ def _bill(bill: Bill, order: dict[str, Any] | None) -> BillEntry:
         payee=bill.payee,
         case_no=bill.case_no,
         amount_fen=bill.amount_fen,
-        state=state,  # type: ignore[arg-type]  # one of its literals
-        state_text="已过期，请到窗口咨询" if expired else TEXTS[states.OrderState.PAID] if _ours(bill, order) else _BILL_TEXTS[state],
+        state=states.bill_state(bill, order),  # type: ignore[arg-type]  # one of its literals
+        state_text=states.bill_text(bill, order),
         order_no=order["_id"] if order is not None else None,
         issued_at=at_edge(bill.issued_at),
         expires_at=at_edge(bill.expires_at) if bill.expires_at else None,
     )
-
-
-def _ours(bill: Bill, order: dict[str, Any] | None) -> bool:
-    return bill.state is BillState.UNPAID and order is not None and order["state"] == states.OrderState.PAID

@@ -17,6 +17,7 @@ from miniapp_api import wiring
 from miniapp_api.actions_app import HEADER, create_actions_app, serve
 from miniapp_api.settings import Settings
 from tests.api.house import Answer, House, make_resident
+from tests.api.purse import make_payer
 from tests.api.test_bad_input import is_problem
 
 INJECTED = (
@@ -194,3 +195,16 @@ async def _database(house: House, conversation: str) -> dict[str, Any]:
         return {"talk": talk, "misses": [row async for row in mongo["bot_misses"].find()]}
     finally:
         await mongo.close()
+
+
+async def test_a_resident_is_told_their_own_bills_and_nobody_elses(house: House) -> None:
+    payer, other = await make_payer(house), await make_resident(house)
+    await payer.bill(4200, title="护照工本费")
+    mine, theirs = ({"Authorization": f"Bearer {one.token}"} for one in (payer.resident, other))
+    told = await ask(house, "我的缴费单付不了", **mine)
+    assert told["intent"] == "payment" and "护照工本费 42.00 元：待缴" in told["replies"][0]["text"]
+    assert [(card["kind"], card["case_no"]) for card in told["replies"][0]["cards"]] == [("bill", payer.case_no)]
+    assert "没有缴费单" in (await ask(house, "我的缴费单付不了", **theirs))["replies"][0]["text"]
+    assert "我查不到" in (await ask(house, "我的缴费单付不了"))["replies"][0]["text"]
+    await house.faults(core={"down": True})
+    assert "我查不到" in (await ask(house, "我的缴费单付不了", **mine))["replies"][0]["text"]
