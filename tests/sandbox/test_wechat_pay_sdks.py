@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from tests.sandbox.wechat_shop import Door, Shop, new_number, rows
 
 AMOUNT = {"total": 1234, "currency": "CNY"}
 BACK = {"refund": 234, "total": 1234, "currency": "CNY"}
-ASYNC = pytest.param("async", marks=pytest.mark.skipif(find_spec("httpx") is None, reason="wechatpayv3's async form needs its extra"))
-FORMS = pytest.mark.parametrize("form", ["sync", ASYNC])
+FORMS = pytest.mark.parametrize("form", ["sync", "async"])
 
 
 @pytest.fixture
