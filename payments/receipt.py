@@ -3,52 +3,22 @@
 No personal data beyond a masked name. The same facts give the same bytes.
 """
 
-import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import datetime
 
-from core.bills import EBill, PayChannel
 from kit.clock import BEIJING
 from kit.money import yuan
 from payments import receipt_font, receipt_texts
 from payments.capitals import in_capitals
+from payments.receipt_facts import Check, ReceiptFacts
 from payments.receipt_page import Field, Row, Sheet, printed
 
-_THREAD = ThreadPoolExecutor(1, "receipt")  # more would share one interpreter, and each would keep 25 MB of its own (measured: 220 MB with four)
 _POINTS = 12  # code points named in the note; more in one receipt is an attack, not a name
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptFacts:
-    """A paid order. `transaction_id_tail`: its last characters, enough to find it in the wallet. `payer_name_masked` comes masked."""
-
-    order_no: str
-    title: str
-    item_name: str
-    payee: str
-    amount_fen: int
-    refunded_fen: int
-    channel: PayChannel
-    transaction_id_tail: str
-    paid_at: datetime
-    settled_at: datetime | None  # None: the core has not booked it yet
-    e_bill: EBill | None
-    payer_name_masked: str
-    case_no: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What the QR code leads to, and the last day on which that still answers."""
-
-    url: str
-    until: date
-
-
 def draw(facts: ReceiptFacts, check: Check) -> bytes:
-    """The PDF. About 80 ms of CPU, 220 when a character is used for the first time: never on the loop, see `draw_aside`."""
+    """The PDF. About 80 ms of CPU, 220 when a character is used for the first time: never on the loop, see payments/receipt_aside.py."""
     case, missing = receipt_font.case(), dict[str, None]()
 
     def clean(field: Field) -> Field:
@@ -69,11 +39,6 @@ def draw(facts: ReceiptFacts, check: Check) -> bytes:
         made_at=facts.settled_at or facts.paid_at,
     )
     return printed(sheet, case)
-
-
-async def draw_aside(facts: ReceiptFacts, check: Check) -> bytes:
-    """`draw` in the one thread that receipts have: a crowd waits its turn and the loop goes on."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, draw, facts, check)
 
 
 def rows_of(facts: ReceiptFacts) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from typing import Literal
 from core.bills import EBill
 from kit.clock import BEIJING
 from kit.crypto import Keyring
-from payments.receipt import ReceiptFacts
+from payments.receipt_facts import ReceiptFacts
 
 VALID = timedelta(days=365)
 _KIND = "receipt"

@@ -10,7 +10,8 @@ from miniapp_api.routes.bills import own
 from miniapp_api.shapes_pay import ReceiptCheck
 from payments import receipt_token
 from payments.order_store import e_bill_of
-from payments.receipt import Check, ReceiptFacts, draw_aside
+from payments.receipt_aside import draw_aside
+from payments.receipt_facts import Check, ReceiptFacts
 from residents.real_name import masked_name
 
 routes = Routes()

@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 from core.bills import EBill
 from payments import receipt_texts
-from payments.receipt import Check, ReceiptFacts, draw, draw_aside
+from payments.receipt import draw
+from payments.receipt_aside import draw_aside
+from payments.receipt_facts import Check, ReceiptFacts
 from payments.receipt_font import MARK, Case, case
 from payments.receipt_page import CODE, HEIGHT, MARGIN, QR, WIDTH, dark_runs
 

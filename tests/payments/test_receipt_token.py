@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.crypto import Keyring
-from payments.receipt import ReceiptFacts
+from payments.receipt_facts import ReceiptFacts
 from payments.receipt_token import Verdict, checked, read, sign, valid_until
 
 NOW = datetime(2026, 11, 28, 16, 30, tzinfo=UTC)  # half past midnight on the 29th in Beijing
