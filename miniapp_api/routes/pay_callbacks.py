@@ -9,6 +9,7 @@ from kit import kill_points, metrics
 from kit.errors import NotFound
 from kit.mongo import PyMongoError
 from miniapp_api.gate import Call, Raw, Routes
+from miniapp_api.limiter import Limiter
 from payments import refunds
 from payments.gateways import Forged, Gateway, GatewayName, Notice
 from payments.settle import Mismatch
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 routes = Routes()
 
 MOST = 64 * 1024  # bytes; real notices have two or three thousand
+_WRITTEN_DOWN = Limiter(5)  # forged ones per second and gateway; a flood is counted, not written
 
 
 @routes.add("POST", "/callbacks/wechat-pay/v2", who="gateway", summary="微信支付 v2 支付通知", hidden=True)
@@ -72,7 +74,8 @@ async def _turned_away(call: Call, gateway: Gateway, reason: str, order_no: str 
     """Refused, written down, and nothing changed. The gateway may repeat it: a genuine one that we cannot place is an operator's matter."""
     metrics.payment_notices.labels(gateway.name, reason).inc()
     log.warning("notice turned away", extra={"gateway": gateway.name, "reason": reason, "order_no": order_no})
-    with suppress(PyMongoError):
-        await call.deps.paying.orders.turned_away(gateway.name, reason, order_no)
+    if order_no is not None or _WRITTEN_DOWN.admits(gateway.name):
+        with suppress(PyMongoError):
+            await call.deps.paying.orders.turned_away(gateway.name, reason, order_no)
     ack = gateway.ack(False)
     return Raw(ack.body, ack.content_type, status or ack.status)
