@@ -1,7 +1,7 @@
 # What people type. Set-up is part of every command: tools/setup.sh does nothing when there is nothing to do.
 # Settings (ZHANGBAN_PORT, MONGO_URL, …) come from the environment or from the command line: make run SANDBOX_ITEMS=items.jsonl
 .DEFAULT_GOAL := help
-.PHONY: help run demo train test test-fast bench bench-search bench-bot check format clean
+.PHONY: help run demo train test test-fast bench bench-search bench-bot bench-pay check format clean
 
 help: ## 列出命令
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,9 @@ bench-search: ## 检索的质量与速度，与四种引擎比较（ITEMS=事项
 
 bench-bot: ## 助手答得对不对、有没有依据、多快，与对照比较（ITEMS=事项文件 QUESTIONS=问题文件,问题文件 ONLY=quality|grounding|latency|peers）
 	@tools/setup.sh dev bench bot && exec .venv/bin/python -m bench.bot $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)') $(if $(DUMP),--dump '$(DUMP)') $(if $(TABLE),--table '$(TABLE)')
+
+bench-pay: ## 缴费：通知入账与物理极限比、通知风暴、验签、十万笔对账（ITEMS=事项文件 ONLY=settle|storm|verify|reconcile）
+	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.pay $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')
 
 check: ## 格式、静态检查、类型、内务规则
 	@tools/setup.sh dev bench
