@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from kit import kill_points
 from kit.clock import now
-from kit.errors import NotReached, Outside
+from kit.errors import NotReached, Outside, Unknown
 from kit.mongo import Tx
 from kit.outbox import Row
 from payments.paying import Paying
@@ -52,7 +52,8 @@ async def close(paying: Paying, order: dict[str, Any]) -> Ended:
     if told == "paid":
         return "paid"
     if told != "closed" and await paying.gateway_of(order).close(order["_id"]) == "paid":
-        await ask(paying, closing)
+        if await ask(paying, closing) != "paid":  # it knows of the payment and cannot show it yet: the order is not done with
+            raise Unknown(closing["gateway"], "paid_but_not_shown")
         return "paid"
     kill_points.reached("close.after_gateway")
 

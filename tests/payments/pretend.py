@@ -11,7 +11,7 @@ from core.bills import Bill, BillState, BookPage, EBill, PayChannel, Reversal, S
 from core.money import ReversalAsk, SettlementAsk
 from kit.clock import now
 from kit.errors import NotReached, Refused, Unknown
-from payments.gateways import Ack, GatewayName, Notice, NotPaid, PayAsk, Payment, Refund, RefundAsk, StatementLine
+from payments.gateways import Ack, GatewayName, Notice, NotPaid, PayAsk, Payment, Refund, RefundAsk, RefundState, StatementLine
 
 _NUMBERS = itertools.count(1)
 
@@ -22,9 +22,13 @@ class Crash(BaseException):
 
 @dataclass
 class Trouble:
-    """What goes wrong with the next call: `away` before it acts; `lose` and `die` after it acted; `die_before` before. Once each, `away` until taken back."""
+    """What goes wrong with the next call: `away` before it acts; `lose` and `die` after it acted; `die_before` before. Once each.
+
+    `away`, and `refuse` with a reason, hold until they are taken back.
+    """
 
     away: bool = False
+    refuse: str = ""
     lose: bool = False
     die: bool = False
     die_before: bool = False
@@ -32,6 +36,8 @@ class Trouble:
     def before(self, party: str) -> None:
         if self.away:
             raise NotReached(party, "no_connection")
+        if self.refuse:
+            raise Refused(party, self.refuse)
         if self.die_before:
             self.die_before = False
             raise Crash
@@ -66,6 +72,8 @@ class PretendGateway:
         self.channel: PayChannel = channel
         self.merchant = "1900000001"
         self.orders: dict[str, Order] = {}
+        self.refund_state: RefundState = "done"  # what it says of every refund
+        self.prepay_refuse = ""  # its word for why it wants no order
         self.trouble = Trouble()
 
     def pay(self, order_no: str, *, even_closed: bool = False) -> Payment:
@@ -83,6 +91,8 @@ class PretendGateway:
 
     async def prepay(self, ask: PayAsk) -> dict[str, str]:
         self.trouble.before(self.name)
+        if self.prepay_refuse:
+            raise Refused(self.name, self.prepay_refuse)
         known = self.orders.setdefault(ask.order_no, Order(ask))
         if known.ask != ask or known.state != "waiting":
             raise Refused(self.name, "order_paid" if known.state == "paid" else "order_closed" if known.state == "closed" else "order_no_used")
@@ -117,7 +127,8 @@ class PretendGateway:
         return self.refunded(ask.order_no, ask.refund_no)
 
     def refunded(self, order_no: str, refund_no: str) -> Refund:
-        return Refund(self.name, order_no, refund_no, f"G{refund_no}", self.orders[order_no].refunds[refund_no], "done", now())
+        done_at = now() if self.refund_state == "done" else None
+        return Refund(self.name, order_no, refund_no, f"G{refund_no}", self.orders[order_no].refunds[refund_no], self.refund_state, done_at)
 
     async def query_refund(self, ask: RefundAsk) -> Refund | None:
         self.trouble.before(self.name)

@@ -1,6 +1,6 @@
 """Everything paying needs, on a real database, with a pretend gateway on each side and a pretend core; and a worker that is stepped by hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -98,6 +98,9 @@ class Till:
         dates = ("expires_at", "created_at", "settle_tried_at", "closed_at")
         await money.update_many({}, [{"$set": {name: _moved(f"${name}", back) for name in dates}}])
         await given_back.update_many({}, [{"$set": {"reverse_tried_at": _moved("$reverse_tried_at", back)}}])
+        for gateway in (self.wechat, self.alipay):
+            for order in gateway.orders.values():  # an order's end is the same for both sides
+                order.ask = replace(order.ask, expires_at=order.ask.expires_at - timedelta(seconds=seconds))
         self.core.settled_down()
 
     async def quiet(self) -> None:
