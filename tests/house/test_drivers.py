@@ -15,6 +15,7 @@ ALLOWED = {
     "motor": ("kit/mongo.py", "bench/peers/*"),
     "pymongo": ("kit/mongo.py", "kit/embedded.py", "tests/kit/test_embedded.py", "bench/search/peers/*"),
     "redis": ("kit/redis.py", "bench/peers/*"),
+    "chinese_calendar": ("kit/workdays.py",),
     "aiohttp": ("kit/http.py", "miniapp_api/demo*.py", "sandbox/*", "tests/*", "bench/*"),
     "sanic": ("miniapp_api/*", "sandbox/*", "bench/peers/*"),
     "tantivy": ("content/search.py", "content/publications_search.py"),
