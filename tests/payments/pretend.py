@@ -165,6 +165,7 @@ class PretendCore:
         self.settlements: list[Booked] = []
         self.reversals: list[Booked] = []
         self.idempotent, self.hides = idempotent, hides
+        self.refuse_bookings = ""  # its word for why it books nothing; it is still asked and answers
         self.trouble = Trouble()
 
     def issue(self, amount_fen: int, person_id: str = "p1", **more: Any) -> Bill:
@@ -205,6 +206,8 @@ class PretendCore:
 
     async def settle(self, ask: SettlementAsk) -> Settlement:
         self.trouble.before("core")
+        if self.refuse_bookings:
+            raise Refused("core", self.refuse_bookings)
         known = next((one for one in self.settlements if one.id == ask.settlement_id), None)
         bill = self.bills_by_id[ask.bill_id]
         if known is None or not self.idempotent:
@@ -229,6 +232,8 @@ class PretendCore:
 
     async def reverse(self, ask: ReversalAsk) -> Reversal:
         self.trouble.before("core")
+        if self.refuse_bookings:
+            raise Refused("core", self.refuse_bookings)
         known = next((one for one in self.reversals if one.id == ask.reversal_id), None)
         if known is None or not self.idempotent:
             settled = sum(one.amount_fen for one in self.settlements if one.id == ask.settlement_id)

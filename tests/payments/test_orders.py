@@ -14,6 +14,7 @@ from kit.ids import new_number
 from kit.outbox import COLLECTION
 from payments import asking, orders
 from payments.gateways import NotPaid, Payment
+from payments.order_store import digest
 from payments.orders import Customer
 from tests.payments.pretend import Crash, PretendGateway
 from tests.payments.till import Till
@@ -281,10 +282,10 @@ async def test_an_order_that_closing_finds_paid_is_asked_about_until_its_payment
 
 async def test_what_is_frozen_is_whom_it_is_for_what_and_how_much(till: Till) -> None:
     bill = till.core.issue(2000)
-    frozen = orders.digest(bill)
+    frozen = digest(bill)
     other: list[Bill] = [
         bill.model_copy(update={name: value})
         for name, value in {"bill_id": new_number("B"), "person_id": "p9", "title": "别的", "payee": "别的", "amount_fen": 2001}.items()
     ]
-    assert frozen not in {orders.digest(one) for one in other}
-    assert orders.digest(bill.model_copy(update={"version": 7})) == frozen
+    assert frozen not in {digest(one) for one in other}
+    assert digest(bill.model_copy(update={"version": 7})) == frozen
