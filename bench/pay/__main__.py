@@ -1,4 +1,4 @@
-"""`make bench-pay`: what notices of money cost and withstand, and a day's reconciliation. About three minutes."""
+"""`make bench-pay`: what notices of money cost and withstand, and a day's reconciliation. About a minute."""
 
 import argparse
 import shutil
