@@ -40,6 +40,8 @@ async def refund_at_gateway(paying: Paying, row: Row) -> None:
         return
     try:
         told = await _told(paying, refund, order)
+    except Later as later:
+        await paying.outbox.put_off(row, later.seconds)
     except NotReached:
         await paying.outbox.put_off(row, patience(refund["requested_at"]))
     except Unknown:
@@ -53,7 +55,11 @@ async def refund_at_gateway(paying: Paying, row: Row) -> None:
 async def _told(paying: Paying, refund: Mapping[str, Any], order: Mapping[str, Any]) -> Refund:
     gateway, ask = paying.gateway_of(order), ask_for(order, refund)
     if refund["state"] != RefundState.APPROVED:
-        known = await gateway.query_refund(ask)
+        try:
+            known = await gateway.query_refund(ask)
+        except Refused as exc:  # a refusal to say is no word about the refund: the money may have moved
+            log.error("the gateway does not say what became of a refund", extra={"refund_no": refund["_id"], "reason": exc.reason})
+            raise Later(PROCESSING_AGAIN) from exc
         if known is not None:
             return known
     await paying.refunds.move(None, refund["_id"], (RefundState.APPROVED,), RefundState.SENDING)

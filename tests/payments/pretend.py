@@ -74,6 +74,7 @@ class PretendGateway:
         self.orders: dict[str, Order] = {}
         self.refund_state: RefundState = "done"  # what it says of every refund
         self.prepay_refuse = ""  # its word for why it wants no order
+        self.refund_refuse = ""  # its word for why it refunds nothing; what it did already it still tells
         self.trouble = Trouble()
 
     def pay(self, order_no: str, *, even_closed: bool = False) -> Payment:
@@ -119,6 +120,8 @@ class PretendGateway:
     async def refund(self, ask: RefundAsk) -> Refund:
         self.trouble.before(self.name)
         order = self.orders[ask.order_no]
+        if self.refund_refuse:
+            raise Refused(self.name, self.refund_refuse)
         if ask.refund_no not in order.refunds:
             if order.refunded + ask.amount_fen > order.ask.amount_fen:
                 raise Refused(self.name, "more_than_paid")
