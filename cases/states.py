@@ -11,4 +11,6 @@ TEXTS = {
     CaseState.REJECTED: "未通过",
     CaseState.ISSUED: "已办结",
     CaseState.WITHDRAWN: "已撤回",
+    CaseState.SUPPLEMENTED: "已补正",
+    CaseState.OTHER: "办理中",
 }

@@ -20,6 +20,8 @@ from kit.ids import new_nonce
 PARTY = "core"
 # Our key, our clock or their load, never the content of the request: an application must not be closed for it.
 _TURNED_AWAY = {401: "signature_refused", 403: "not_allowed", 408: "too_slow", 429: "busy"}
+# The only words of a 403 that are about the content of the request, and so a clear no.
+_NOT_THEIRS = frozenset({"not_the_holder", "not_entitled"})
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -34,7 +36,10 @@ class CoreAccount:
 
 
 class Core:
-    """Contract v1 (core/contract.yaml). Reads are repeated a few times; a submit never is without asking first. Money is in core/money.py."""
+    """Contract v1 (core/contract.yaml). Reads are repeated a few times; a submit never is without asking first.
+
+    Its other parts: core/money.py, core/subjects.py, core/licences.py, core/case_acts.py.
+    """
 
     def __init__(self, http: Http, account: CoreAccount) -> None:
         self._http = http
@@ -107,6 +112,10 @@ class Core:
         """A 2xx answer to one attempt. `key` makes it the same act however often it is asked. Raises NotReached, Unknown, Refused."""
         return _accepted(await self._send("POST", path, body, {"Idempotency-Key": key} if key else {}, seconds=seconds))
 
+    async def put(self, path: str, body: bytes, headers: dict[str, str], seconds: float) -> Reply:
+        """A 2xx answer to one attempt to bring raw bytes. Raises NotReached, Unknown, Refused."""
+        return _accepted(await self._send("PUT", path, body, headers, seconds=seconds))
+
     async def _send(self, method: str, path: str, body: bytes, more: dict[str, str], seconds: float) -> Reply:
         url = self._account.url + path
         timestamp, nonce = str(int(time.time())), new_nonce()
@@ -125,15 +134,21 @@ def _accepted(reply: Reply) -> Reply:
     """2xx passes. A turned-away call did nothing and may come again; 5xx may or may not have acted; other 4xx is a clear no, by the core's code."""
     if 200 <= reply.status < 300:
         return reply
-    if reply.status in _TURNED_AWAY:
+    code = _code(reply)
+    if reply.status in _TURNED_AWAY and not (reply.status == 403 and code in _NOT_THEIRS):
         raise NotReached(PARTY, _TURNED_AWAY[reply.status])
     if reply.status >= 500 or reply.status < 400:
         raise Unknown(PARTY, f"http_{reply.status}")
+    raise Refused(PARTY, code or f"http_{reply.status}")
+
+
+def _code(reply: Reply) -> str | None:
+    """The core's own word for its no, if it gave one."""
     try:
         code = reply.json().get("code")
     except Unknown:
-        code = None
-    raise Refused(PARTY, code if isinstance(code, str) and code.isidentifier() and len(code) <= 40 else f"http_{reply.status}")
+        return None
+    return code if isinstance(code, str) and code.isidentifier() and len(code) <= 40 else None
 
 
 def parsed(reply: Reply, shape: type[M]) -> M:

@@ -4,19 +4,15 @@ Reads are repeated a few times. Booking never is: after Unknown ask `find_settle
 """
 
 from datetime import date
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field
 
+from core.answers import SAFE, agreeing, find, read, same
 from core.bills import Bill, BillList, BookPage, Fen, Id, PayChannel, Reversal, Settlement
-from core.client import PARTY, Core, parsed
+from core.client import Core, parsed
 from core.frozen import Frozen, Text
-from kit.errors import NotReached, Refused, Unknown
-
-M = TypeVar("M", bound=Frozen)
-T = TypeVar("T")
-_SAFE = ":*"  # of the signs an id may hold; the HTTP client sends these two as they are, and the path is signed as sent
 
 
 class SettlementAsk(Frozen):
@@ -54,64 +50,34 @@ class CoreMoney:
 
     async def bills(self, person_id: str, state: Literal["unpaid", "all"] = "unpaid") -> tuple[Bill, ...]:
         """The newest first, at most 200. A bill of somebody else among them refuses them all."""
-        found = await self._read("/bills", BillList, {"person_id": person_id, "state": state})
-        return _agreeing(found, all(bill.person_id == person_id for bill in found.bills)).bills
+        found = await read(self._core, "/bills", BillList, {"person_id": person_id, "state": state})
+        return agreeing(found, all(bill.person_id == person_id for bill in found.bills)).bills
 
     async def bill(self, bill_id: str) -> Bill | None:
-        found = await self._find(f"/bills/{quote(bill_id, safe=_SAFE)}", Bill, "unknown_bill")
-        return _agreeing(found, found is None or found.bill_id == bill_id)
+        found = await find(self._core, f"/bills/{quote(bill_id, safe=SAFE)}", Bill, "unknown_bill")
+        return agreeing(found, found is None or found.bill_id == bill_id)
 
     async def settle(self, ask: SettlementAsk) -> Settlement:
         """One attempt, 6 s. Refused: unknown_bill, bill_already_paid (another settlement stands), amount_mismatch, bill_cancelled."""
         reply = await self._core.post("/settlements", ask.model_dump_json().encode(), ask.settlement_id, seconds=6)
-        return _same(parsed(reply, Settlement), ask, ("settlement_id", "bill_id", "order_no", "amount_fen"))
+        return same(parsed(reply, Settlement), ask, ("settlement_id", "bill_id", "order_no", "amount_fen"))
 
     async def find_settlement(self, settlement_id: str) -> Settlement | None:
         """What became of a settlement whose reply was lost. None is the core's clear word, never a 404 of somebody in between."""
-        found = await self._find(f"/settlements/{quote(settlement_id, safe=_SAFE)}", Settlement, "unknown_settlement")
-        return _agreeing(found, found is None or found.settlement_id == settlement_id)
+        found = await find(self._core, f"/settlements/{quote(settlement_id, safe=SAFE)}", Settlement, "unknown_settlement")
+        return agreeing(found, found is None or found.settlement_id == settlement_id)
 
     async def reverse(self, ask: ReversalAsk) -> Reversal:
         """One attempt, 6 s. Refused: unknown_settlement, more_than_settled."""
         reply = await self._core.post("/reversals", ask.model_dump_json().encode(), ask.reversal_id, seconds=6)
-        return _same(parsed(reply, Reversal), ask, ("reversal_id", "settlement_id", "amount_fen"))
+        return same(parsed(reply, Reversal), ask, ("reversal_id", "settlement_id", "amount_fen"))
 
     async def find_reversal(self, reversal_id: str) -> Reversal | None:
         """Like `find_settlement`."""
-        found = await self._find(f"/reversals/{quote(reversal_id, safe=_SAFE)}", Reversal, "unknown_reversal")
-        return _agreeing(found, found is None or found.reversal_id == reversal_id)
+        found = await find(self._core, f"/reversals/{quote(reversal_id, safe=SAFE)}", Reversal, "unknown_reversal")
+        return agreeing(found, found is None or found.reversal_id == reversal_id)
 
     async def book_page(self, day: date, cursor: str = "", limit: int = 500) -> BookPage:
         """What the core booked for money that moved on this Beijing day, in the order it was booked; "" is the beginning."""
         asked = {"date": day.isoformat(), "cursor": cursor, "limit": str(limit)}
-        return await self._read("/book", BookPage, asked)
-
-    async def _find(self, path: str, shape: type[M], none: str) -> M | None:
-        """None only for the core's own code `none`."""
-        try:
-            return await self._read(path, shape)
-        except Refused as exc:
-            if exc.reason == none:
-                return None
-            raise
-
-    async def _read(self, path: str, shape: type[M], query: dict[str, str] | None = None) -> M:
-        reply = await self._core.read(path, query)
-        try:
-            return parsed(reply, shape)
-        except Unknown as exc:
-            raise NotReached(PARTY, exc.reason) from exc
-
-
-def _agreeing(found: T, fits: bool) -> T:
-    """What was read, if it is about what was asked."""
-    if not fits:
-        raise NotReached(PARTY, "wrong_content")
-    return found
-
-
-def _same(made: T, ask: Frozen, names: tuple[str, ...]) -> T:
-    """What was booked, if it is what was asked to be booked."""
-    if any(getattr(made, name) != getattr(ask, name) for name in names):
-        raise Unknown(PARTY, "wrong_content")
-    return made
+        return await read(self._core, "/book", BookPage, asked)

@@ -3,6 +3,7 @@
 They mirror `core/contract.yaml`. Whatever the core sends is parsed into these before anything else looks at it. Items are in core/items.py.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -25,9 +26,14 @@ from core.items import ItemRecord as ItemRecord
 from core.items import Material as Material
 from core.items import Situation as Situation
 
+_WORD = re.compile(r"[a-z][a-z_]{1,39}")
+
 
 class CaseState(StrEnum):
-    """States of a case at the core. `sending` is ours alone: recorded here, not yet confirmed there."""
+    """States of a case at the core. `sending` is ours alone: recorded here, not yet confirmed there.
+
+    A word of a newer core is read as `other`: the case has moved, and the move's text says how.
+    """
 
     SENDING = "sending"
     SUBMITTED = "submitted"
@@ -37,6 +43,12 @@ class CaseState(StrEnum):
     REJECTED = "rejected"
     ISSUED = "issued"
     WITHDRAWN = "withdrawn"
+    SUPPLEMENTED = "supplemented"  # 已补正: what was asked for came in, nobody has looked at it yet
+    OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "CaseState | None":
+        return cls.OTHER if isinstance(value, str) and _WORD.fullmatch(value) else None
 
 
 class Finding(Frozen):
@@ -48,14 +60,31 @@ class Finding(Frozen):
     fix: Text = ""
 
 
+class CorrectionNotice(Frozen):
+    """The numbered notice (补正通知书) behind a move to corrections. `ordinal` 1 is the first of this case (一次性告知)."""
+
+    notice_no: Annotated[str, Field(min_length=1, max_length=64)]
+    ordinal: int = Field(ge=1, le=1000)
+    due_at: AwareDatetime | None = None  # None: the core set no day
+
+
+class AcceptanceReceipt(Frozen):
+    """The acceptance (受理通知书) behind a move to accepted; limits count from `received_at`."""
+
+    receipt_no: Annotated[str, Field(min_length=1, max_length=64)]
+    received_at: AwareDatetime
+
+
 class CaseMove(Frozen):
-    """One step of a case. `version` grows by one per case with every move."""
+    """One step of a case. `version` grows by one per case with every move. `notice` comes with corrections, `receipt` with accepted."""
 
     version: int = Field(ge=1)
     state: CaseState
     at: AwareDatetime
     text: Text = ""
     findings: tuple[Finding, ...] = ()
+    notice: CorrectionNotice | None = None
+    receipt: AcceptanceReceipt | None = None
 
 
 class Applicant(Frozen):

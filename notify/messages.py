@@ -14,6 +14,8 @@ _WORDS = {
     CaseState.REJECTED: ("未通过", "未获批准，可在办件详情查看原因和救济途径"),
     CaseState.ISSUED: ("已办结", "已办结，可以领取结果"),
     CaseState.WITHDRAWN: ("已撤回", "已撤回"),
+    CaseState.SUPPLEMENTED: ("已补正", "补正材料已收到，等待审核"),
+    CaseState.OTHER: ("有新进展", "有新的进展，请在办件详情查看"),
 }
 
 # Templates as registered with WeChat; the digits in the fields' names below are WeChat's own numbering.
