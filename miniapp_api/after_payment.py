@@ -54,6 +54,10 @@ class AfterPayment:
         order = await self.orders.order(payment.order_no, tx)
         if order is not None and order["transaction_id"] == payment.transaction_id:
             return "already_paid"
+        if order is None or order["state"] != OrderState.CLOSED:
+            raise Mismatch("second_transaction", payment.order_no)
+        if order is None or order["state"] != OrderState.CLOSED:
+            raise Mismatch("second_transaction", payment.order_no)
         moved = await self.orders.mark_paid(tx, payment, found_by, OrderState.RETURNING, returning_because="paid_after_close")
         if moved is None:
             raise Mismatch("second_transaction", payment.order_no)

@@ -47,7 +47,7 @@ async def close(paying: Paying, order: dict[str, Any]) -> Ended:
     """Raises Outside while the gateway does not answer: the order stays `closing`, and its bill gets no other one until that is known."""
     closing = await paying.orders.move(None, order["_id"], OrderState.CLOSING) or await paying.orders.order(order["_id"])
     if closing is None or closing["state"] != OrderState.CLOSING:
-        return "closed" if closing is not None and closing["state"] == OrderState.CLOSED else "paid"
+        return _ended(closing)
     told = await ask(paying, closing)
     if told == "paid":
         return "paid"
@@ -62,7 +62,12 @@ async def close(paying: Paying, order: dict[str, Any]) -> Ended:
             await paying.outbox.put(tx, RECHECK, f"recheck:{order['_id']}", {"order_no": order["_id"]}, delay=AFTER_CLOSE[0])
 
     await paying.mongo.transaction(both)
-    return "closed"
+    return _ended(await paying.orders.order(order["_id"]))
+
+
+def _ended(order: dict[str, Any] | None) -> Ended:
+    """A payment may have been faster. One that came too late goes back by itself and holds its bill no longer."""
+    return "paid" if order is not None and order["live"] else "closed"
 
 
 async def look(paying: Paying, row: Row) -> None:
@@ -95,7 +100,11 @@ async def look_again(paying: Paying, row: Row) -> None:
     if order is None or order["state"] != OrderState.CLOSED:
         await paying.outbox.done(row.key)
         return
-    await ask(paying, order)
+    try:
+        await ask(paying, order)
+    except Outside:
+        await paying.outbox.put_off(row, _SLOW)
+        return
     age = (now() - order["closed_at"]).total_seconds()
     later = next((seconds - age for seconds in AFTER_CLOSE if seconds > age), None)
     await (paying.outbox.done(row.key) if later is None else paying.outbox.put_off(row, later))
