@@ -13,6 +13,7 @@ publications_age = Gauge("zhangban_publications_age_seconds", "Since the publica
 assistant_turns = Counter("zhangban_assistant_turns", "Turns of the assistant", ["how", "outcome"], registry=REGISTRY)
 wechat_messages = Counter("zhangban_wechat_messages", "Customer messages taken, by account and kind", ["account", "kind"], registry=REGISTRY)
 wechat_replies = Counter("zhangban_wechat_replies", "Texts of answers by outcome", ["account", "outcome"], registry=REGISTRY)
+discrepancies_open = Gauge("zhangban_discrepancies_open", "Discrepancies of reconciliation that nobody has settled", registry=REGISTRY)
 payment_notices = Counter("zhangban_payment_notices", "Notices of payment gateways by what came of them", ["gateway", "outcome"], registry=REGISTRY)
 
 

@@ -171,6 +171,7 @@ class Worker:
                 task.add_done_callback(self._finished)
         finally:
             watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
             if self._running:
                 await asyncio.wait(self._running, timeout=LEASE)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from kit import log as kit_log
-from miniapp_api import cli_payments, cli_staff
+from miniapp_api import cli_calendar, cli_payments, cli_staff
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="掌办：微信、支付宝城市服务小程序后端。")
 
@@ -19,6 +19,7 @@ app.add_typer(content, name="content")
 
 bot = typer.Typer(no_args_is_help=True, help="智能助手。")
 app.add_typer(bot, name="bot")
+app.add_typer(cli_calendar.app, name="calendar")
 app.add_typer(cli_payments.app, name="payments")
 app.add_typer(cli_staff.app, name="staff")
 _Api = Annotated[str, typer.Option(help="运行着的 API 的地址")]
@@ -37,7 +38,7 @@ def api() -> None:
 
 @app.command()
 def worker() -> None:
-    """启动后台进程：事件、推送、目录同步。例：zhangban worker"""
+    """启动后台进程：事件、推送、目录同步、核销、退款、对账。例：zhangban worker"""
     from miniapp_api import serve
 
     kit_log.setup()

@@ -139,7 +139,7 @@ def check(settings: Settings) -> None:
         "ZHANGBAN_WECHAT_SECRET": secret(settings.wechat_secret),
         "ZHANGBAN_ALIPAY_APP_ID": settings.alipay_app_id,
         "ZHANGBAN_ALIPAY_APP_PRIVATE_KEY": secret(settings.alipay_app_private_key),
-        "ZHANGBAN_ALIPAY_PUBLIC_KEY": settings.alipay_public_key,
+        "ZHANGBAN_ALIPAY_PUBLIC_KEY": settings.alipay_public_key or "alipay_cert" in secret(settings.alipay_pay),  # not used with certificates
     }
     problems = [f"缺少设置 {name}：请在环境变量中给出（见 docs/operations.md）" for name, value in needed.items() if not value]
     if settings.packages and not Path(settings.packages).is_file():
@@ -193,7 +193,9 @@ def _assistant(settings: Settings) -> list[str]:
 def _paying(settings: Settings) -> list[str]:
     production, given = settings.profile == "production", (secret(settings.wechat_pay), secret(settings.alipay_pay))
     problems = settings_pay.wechat_pay(given[0], settings.wechat_appid, production=production)[1]
-    problems += settings_pay.alipay_pay(given[1], production=production)[1]
+    problems += settings_pay.alipay_pay(given[1], secret(settings.alipay_app_private_key), production=production)[1]
+    if any(given) and production and not settings.statements:
+        problems.append("缺少设置 ZHANGBAN_STATEMENTS：开通了支付，就要给出保存对账单的文件夹（见 docs/operations.md）")
     if any(given):
         problems += settings_pay.public_url(settings.public_url, production=production)
     if production and os.environ.get(kill_points.VARIABLE):

@@ -21,6 +21,7 @@ _SELLER = re.compile(r"2088[0-9]{12}")
 _WECHAT_KNOWN = frozenset(
     "use mchid api_key sign_type apiv3_key merchant_serial merchant_private_key merchant_cert platform_keys url refund_url refund_ca".split()
 )
+DOWNLOADS = "https://dwbillcenter.alipay.com"  # where Alipay keeps its statements
 _ALIPAY_KNOWN = frozenset("seller_id app_cert alipay_cert alipay_root_cert download_url".split())
 
 
@@ -52,7 +53,16 @@ def wechat_pay(given: str, appid: str, *, production: bool) -> tuple[WeChatPaySe
     told = _object(given)
     if told is None:
         return None, [f"{WECHAT} 应为 JSON 对象（见 docs/operations.md）"]
-    one: dict[str, Any] = {"use": "v3", "sign_type": "HMAC-SHA256", "merchant_cert": "", "url": GATEWAY, "refund_url": "", "refund_ca": "", **told}
+    one: dict[str, Any] = {
+        "use": "v3",
+        "sign_type": "HMAC-SHA256",
+        "api_key": "",
+        "merchant_cert": "",
+        "url": GATEWAY,
+        "refund_url": "",
+        "refund_ca": "",
+        **told,
+    }
     wrong = _wrong_wechat(one) + (_pretend_wechat(one) if production else [])
     if wrong:
         return None, [f"{WECHAT}：{what}" for what in wrong]
@@ -61,7 +71,7 @@ def wechat_pay(given: str, appid: str, *, production: bool) -> tuple[WeChatPaySe
     return WeChatPaySettings(account, one["use"], one["refund_ca"]), []
 
 
-def alipay_pay(given: str, *, production: bool) -> tuple[AlipayPaySettings | None, list[str]]:
+def alipay_pay(given: str, private_key: str, *, production: bool) -> tuple[AlipayPaySettings | None, list[str]]:
     if not given:
         return None, []
     one = _object(given)
@@ -75,7 +85,9 @@ def alipay_pay(given: str, *, production: bool) -> tuple[AlipayPaySettings | Non
         wrong.append("证书模式要同时给出 app_cert、alipay_cert 和 alipay_root_cert")
     elif any(chain) and not all(_is_certificate(pem) for pem in chain):
         wrong.append("证书不是 PEM 格式")
-    address = one.get("download_url", "")
+    elif any(chain) and not _is_pair(private_key, chain[0]):
+        wrong.append("app_cert 不是应用私钥的证书")
+    address = one.get("download_url", DOWNLOADS)
     if address and not _is_url(address, production=production):
         wrong.append("download_url 应为 https 地址")
     if wrong:
@@ -96,12 +108,13 @@ def _wrong_wechat(one: dict[str, Any]) -> list[str]:
         "use 应为 v2 或 v3": one["use"] in ("v2", "v3"),
         "sign_type 应为 HMAC-SHA256 或 MD5": one["sign_type"] in ("HMAC-SHA256", "MD5"),
         "mchid 应为商户号（数字）": _matches(_MCHID, one.get("mchid")),
-        "api_key 应为 32 个字母或数字": _matches(_KEY, one.get("api_key")),
+        "api_key 应为 32 个字母或数字：v2 要用": _matches(_KEY, one["api_key"]) or (one["use"] == "v3" and not one["api_key"]),
         "apiv3_key 应为 32 个字母或数字": _matches(_KEY, one.get("apiv3_key")),
         "merchant_serial 应为商户证书序列号（十六进制）": _matches(_SERIAL, one.get("merchant_serial")),
         "merchant_private_key 应为 RSA 私钥（PEM）": _is_private_key(one.get("merchant_private_key")),
         "merchant_cert 应为商户证书（PEM）：v2 退款要用": _is_certificate(one["merchant_cert"]) or (one["use"] == "v3" and not one["merchant_cert"]),
-        "platform_keys 应为对象：序列号或 PUB_KEY_ID_… 对应公钥或证书（PEM），至少一个": _are_keys(one.get("platform_keys")),
+        "merchant_cert 不是这个私钥的证书": not one["merchant_cert"] or _is_pair(one.get("merchant_private_key"), one["merchant_cert"]),
+        "platform_keys 应为对象：PUB_KEY_ID_… 对应公钥，证书序列号对应它的证书（PEM），至少一个": _are_keys(one.get("platform_keys")),
         "url、refund_url 应为 http 地址": all(_is_url(one[name], production=False) for name in ("url", "refund_url") if one[name]),
         "refund_ca 应为证书（PEM）": not one["refund_ca"] or _is_certificate(one["refund_ca"]),
     }
@@ -151,12 +164,28 @@ def _is_certificate(pem: Any) -> bool:
         return False
 
 
+def _is_pair(private: Any, certificate: Any) -> bool:
+    """True also for what is no key or certificate at all: that is told by itself."""
+    if not _is_private_key(private) or not _is_certificate(certificate):
+        return True
+    own, of = load_pem_private_key(private.encode(), None).public_key(), load_pem_x509_certificates(certificate.encode())[0].public_key()
+    return isinstance(own, rsa.RSAPublicKey) and isinstance(of, rsa.RSAPublicKey) and own.public_numbers() == of.public_numbers()
+
+
+def _is_serial(serial: str, certificate: str) -> bool:
+    return _SERIAL.fullmatch(serial) is not None and load_pem_x509_certificates(certificate.encode())[0].serial_number == int(serial, 16)
+
+
 def _are_keys(keys: Any) -> bool:
     if not isinstance(keys, dict) or not keys:
         return False
     for serial, pem in keys.items():
         try:
-            known = isinstance(load_pem_public_key(pem.encode()), rsa.RSAPublicKey) if serial.startswith("PUB_KEY_ID_") else _is_certificate(pem)
+            known = (
+                isinstance(load_pem_public_key(pem.encode()), rsa.RSAPublicKey)
+                if serial.startswith("PUB_KEY_ID_")
+                else (_is_certificate(pem) and _is_serial(serial, pem))
+            )
         except (ValueError, AttributeError):
             return False
         if not known:

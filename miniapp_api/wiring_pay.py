@@ -52,7 +52,7 @@ def merchants(settings: Settings) -> Merchants:
     production = settings.profile == "production"
     return Merchants(
         wechat_pay(secret(settings.wechat_pay), settings.wechat_appid, production=production)[0],
-        alipay_pay(secret(settings.alipay_pay), production=production)[0],
+        alipay_pay(secret(settings.alipay_pay), secret(settings.alipay_app_private_key), production=production)[0],
     )
 
 
@@ -88,7 +88,8 @@ def paying(settings: Settings, mongo: Mongo, keys: Keyring, parts: Mapping[str, 
     if given.wechat is not None:
         account = given.wechat.account
         gateways["wechat_v3"] = WeChatPayV3(http, account, f"{callbacks}/wechat-pay/v3")
-        gateways["wechat_v2"] = WeChatPayV2(http, account, f"{callbacks}/wechat-pay/v2", f"{callbacks}/wechat-pay/v2/refund")
+        if account.api_key:  # a merchant may have v3 alone
+            gateways["wechat_v2"] = WeChatPayV2(http, account, f"{callbacks}/wechat-pay/v2", f"{callbacks}/wechat-pay/v2/refund")
         chosen["wechat"] = "wechat_v3" if given.wechat.use == "v3" else "wechat_v2"
     if given.alipay is not None:
         gateways["alipay"] = AlipayTrade(

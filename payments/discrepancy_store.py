@@ -64,6 +64,9 @@ class Discrepancies:
         cursor: AsyncIterator[dict[str, Any]] = self._rows.find({"day": day, "gateway": {"$in": list(gateways)}}).sort("_id", 1)
         return cursor
 
+    async def open_count(self) -> int:
+        return int(await self._rows.count_documents({"state": "open"}))
+
     async def open_days(self, since: str) -> list[tuple[str, str]]:
         """(day, gateway) with open rows, oldest first: days worth another run."""
         steps: list[dict[str, Any]] = [

@@ -93,9 +93,11 @@ class Orders:
         """bill id -> its live order."""
         return {row["bill_id"]: row async for row in self._orders.find({"bill_id": {"$in": bill_ids}, **_LIVE})}
 
-    async def listed(self, states: list[str], before_at: datetime | None, limit: int) -> list[dict[str, Any]]:
-        """For staff: newest first, of these states or of all."""
+    async def listed(self, states: list[str], payees: list[str] | None, before_at: datetime | None, limit: int) -> list[dict[str, Any]]:
+        """For staff: newest first, of these states or of all, of these payees or (None) of all."""
         wanted: dict[str, Any] = {"state": {"$in": states}} if states else {}
+        if payees is not None:
+            wanted["payee"] = {"$in": payees}
         if before_at is not None:
             wanted["created_at"] = {"$lt": before_at}
         return [row async for row in self._orders.find(wanted, {"payer": 0}).sort("created_at", -1).limit(limit)]

@@ -1,17 +1,20 @@
 """What paying needs: the stores, the gateways, the core's money, and what `wiring` supplies from other parts of the house."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from core.bills import PayChannel
 from core.money import CoreMoney
-from kit.errors import Unavailable
+from kit.errors import NotReached
 from kit.mongo import Mongo
 from kit.outbox import Outbox
 from payments.gateways import Gateway, GatewayName, Payment, Refund
 from payments.order_store import Orders
 from payments.refund_store import Refunds
+
+log = logging.getLogger(__name__)
 
 Outcome = Literal["paid_now", "already_paid", "came_too_late"]
 FoundBy = Literal["notice", "query", "statement"]
@@ -49,8 +52,10 @@ class Paying:
     minutes: int = 30
 
     def gateway_of(self, order: Mapping[str, Any]) -> Gateway:
-        """The one the order was made with. Raises Unavailable when its account is not configured here any more."""
+        """The one the order was made with, at the same merchant. Raises NotReached when that is not configured here any more: nothing else
+        may be asked about its money."""
         found = self.gateways.get(order["gateway"])
-        if found is None:
-            raise Unavailable("gateway_closed", "这个支付方式暂未开通，请换一种方式或到窗口缴费")
+        if found is None or found.merchant != order["merchant"]:
+            log.error("merchant of an order is not configured", extra={"gateway": order["gateway"], "merchant": order["merchant"]})
+            raise NotReached(order["gateway"], "merchant_not_configured")
         return found

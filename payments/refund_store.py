@@ -28,8 +28,10 @@ class Refunds:
     async def of_order(self, order_no: str) -> list[dict[str, Any]]:
         return [row async for row in self._refunds.find({"order_no": order_no}).sort("requested_at", 1)]
 
-    async def listed(self, states: list[str], before_at: datetime | None, limit: int) -> list[dict[str, Any]]:
+    async def listed(self, states: list[str], payees: list[str] | None, before_at: datetime | None, limit: int) -> list[dict[str, Any]]:
         wanted: dict[str, Any] = {"state": {"$in": states}} if states else {}
+        if payees is not None:
+            wanted["payee"] = {"$in": payees}
         if before_at is not None:
             wanted["requested_at"] = {"$lt": before_at}
         return [row async for row in self._refunds.find(wanted).sort("requested_at", -1).limit(limit)]

@@ -21,9 +21,7 @@ Permission = Literal[
     "refund.approve",
     "orders.read",
     "reconcile.read",
-    "reconcile.run",
     "discrepancy.note",
-    "statements.export",
     "window.read",
     "content.read",
     "supervision.read",
@@ -40,7 +38,7 @@ ADMINS: frozenset[Role] = frozenset({"system_admin", "security_admin", "audit_ad
 GRANTED: dict[Role, frozenset[Permission]] = {
     "cashier": frozenset({"refund.request", "orders.read", "reconcile.read", "discrepancy.note"}),
     "approver": frozenset({"refund.approve", "orders.read"}),
-    "accountant": frozenset({"reconcile.read", "reconcile.run", "discrepancy.note", "statements.export"}),
+    "accountant": frozenset({"reconcile.read", "discrepancy.note"}),
     "window": frozenset({"window.read"}),
     "content_editor": frozenset({"content.read"}),
     "supervisor": frozenset({"supervision.read"}),
@@ -65,6 +63,11 @@ EVERYWHERE = Scope(frozenset({ALL}), frozenset({ALL}))
 def within(scope: Scope, department: str | None, region: str | None) -> bool:
     """Both must be covered. What has no department or region (None) is covered by "*" alone."""
     return _covers(scope.departments, department) and _covers(scope.regions, region)
+
+
+def of_department(scope: Scope, department: str) -> bool:
+    """For what belongs to a department and to no region, such as its money."""
+    return _covers(scope.departments, department)
 
 
 def _covers(given: frozenset[str], one: str | None) -> bool:

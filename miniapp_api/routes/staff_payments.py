@@ -11,7 +11,7 @@ from miniapp_api.shapes import NoBody
 from miniapp_api.shapes_pay import Reason, StaffList, StaffOrder, StaffOrders, StaffRefund, StaffRefunds, StaffRefundWish
 from payments import refunds
 from payments.states import TEXTS, OrderState
-from staff.roles import within
+from staff.roles import ALL, of_department
 
 routes = Routes()
 
@@ -19,9 +19,9 @@ routes = Routes()
 @routes.add("GET", "/staff/v1/orders", who="staff", may="orders.read", summary="支付订单", query=StaffList, reply=StaffOrders)
 async def orders(call: Call) -> StaffOrders:
     query: StaffList = call.query
-    rows = await call.deps.paying.orders.listed([query.state] if query.state else [], before(query.cursor), query.limit)
+    rows = await call.deps.paying.orders.listed([query.state] if query.state else [], _payees(call), before(query.cursor), query.limit)
     after = cursor(rows[-1]["created_at"]) if len(rows) == query.limit else None
-    return StaffOrders(items=[_order(row) for row in rows if _mine(call, row)], next_cursor=after)
+    return StaffOrders(items=[_order(row) for row in rows], next_cursor=after)
 
 
 @routes.add("GET", "/staff/v1/orders/<order_no:str>", who="staff", may="orders.read", summary="一笔支付订单", reply=StaffOrder)
@@ -52,9 +52,9 @@ async def ask(call: Call, order_no: str) -> StaffRefund:
 @routes.add("GET", "/staff/v1/refunds", who="staff", may="orders.read", summary="退款申请", query=StaffList, reply=StaffRefunds)
 async def listed(call: Call) -> StaffRefunds:
     query: StaffList = call.query
-    rows = await call.deps.paying.refunds.listed([query.state] if query.state else [], before(query.cursor), query.limit)
+    rows = await call.deps.paying.refunds.listed([query.state] if query.state else [], _payees(call), before(query.cursor), query.limit)
     after = cursor(rows[-1]["requested_at"]) if len(rows) == query.limit else None
-    return StaffRefunds(items=[_refund(row) for row in rows if _mine(call, row)], next_cursor=after)
+    return StaffRefunds(items=[_refund(row) for row in rows], next_cursor=after)
 
 
 @routes.add(
@@ -92,9 +92,15 @@ async def _wanted(call: Call, refund_no: str) -> None:
         raise NotFound("refund_unknown", "没有找到这笔退款申请，请刷新列表")
 
 
+def _payees(call: Call) -> list[str] | None:
+    """None: of every department."""
+    departments = call.staff.scope.departments
+    return None if ALL in departments else sorted(departments)
+
+
 def _mine(call: Call, row: dict[str, Any]) -> bool:
     """The payee is the department whose money it is."""
-    return within(call.staff.scope, row["payee"], row.get("region"))
+    return of_department(call.staff.scope, row["payee"])
 
 
 def _order(row: dict[str, Any]) -> StaffOrder:

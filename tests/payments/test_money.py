@@ -138,7 +138,7 @@ class Money(RuleBasedStateMachine):
 
     @rule(which=ANY, staff=st.sampled_from(["clerk-1", "clerk-2"]), yes=st.booleans())
     def decide(self, which: int, staff: str, yes: bool) -> None:
-        waiting = self.run(self.till.paying.refunds.listed(["requested"], None, 20))
+        waiting = self.run(self.till.paying.refunds.listed(["requested"], None, None, 20))
         if not waiting:
             return
         refund = waiting[which % len(waiting)]
@@ -233,7 +233,7 @@ class Money(RuleBasedStateMachine):
         return found[which % len(found)] if found else None
 
     def ours(self, which: int) -> dict[str, Any] | None:
-        found = self.run(self.till.paying.orders.listed([], None, 50))
+        found = self.run(self.till.paying.orders.listed([], None, None, 50))
         return self.run(self.till.order(found[which % len(found)]["_id"])) if found else None
 
 
