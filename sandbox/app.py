@@ -14,14 +14,20 @@ from sandbox.alipay_wallet import AlipayWallet
 from sandbox.book import Book
 from sandbox.clock import WorldClock
 from sandbox.core_bills import Bills
+from sandbox.core_case_acts import CaseActs
 from sandbox.core_cases import Cases
+from sandbox.core_content import Content
 from sandbox.core_events import Events
+from sandbox.core_files import Files
 from sandbox.core_gate import guarded
 from sandbox.core_identity import Identity
 from sandbox.core_items import Items, read
+from sandbox.core_licences import Licences
+from sandbox.core_prechecks import Prechecks
 from sandbox.core_publications import Publications
 from sandbox.core_settlements import Settlements
-from sandbox.faults import Faults
+from sandbox.core_subjects import Subjects
+from sandbox.faults import Faults, Handler
 from sandbox.wallets import Wallets
 from sandbox.wechat import WeChat
 from sandbox.wechat_messages import CustomerMessages
@@ -58,9 +64,12 @@ def create_app(
     publications = Publications(book)
     publications.load()
     events = Events(book, made["core"], clock, faults, core_webhook)
-    cases = Cases(book, catalogue, events)
-    bills = Bills(book, catalogue)
-    world = World(book, made, (clock, faults, wechat, identity, events, chats))
+    subjects, files = Subjects(book, made["wechat"]["templates"]), Files(book, data / "core_files")
+    licences = Licences(book, subjects, faults)
+    content = Content(book, subjects, licences, files)
+    cases, bills = Cases(book, catalogue, events, content), Bills(book, catalogue)
+    acts, prechecks = CaseActs(book, cases, content, faults), Prechecks(book, catalogue, content)
+    world = World(book, made, (clock, faults, wechat, identity, events, chats), (subjects, licences, files))
     wechat_pay = WeChatPay(book, data, made["wechat"], (clock, faults))
     world.senders += [alipay_wallet.notices, *wechat_pay.senders]
     wallets = Wallets({"wechat": wechat_pay.wallet, "alipay": alipay_wallet})
@@ -71,7 +80,9 @@ def create_app(
     app.add_route(faults.around("alipay", alipay_wallet.statements.download), ALIPAY_BILLS, methods=["GET"], name="alipay_bill")
     wechat_pay.add_routes(app)
     _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events, bills, Settlements(book, bills, faults)))
+    _core_people(app, faults, (made["core"], book), (subjects, licences, files, acts, prechecks))
     _controls(app, world, (catalogue, publications, cases, chats, bills))
+    _people_controls(app, (subjects, licences, files, prechecks))
     app.add_route(wallets.pay, "/world/wallets/<wallet:str>/pay", methods=["POST"], name="world_wallets_pay")
     app.add_route(wallets.orders, "/world/wallets/orders", methods=["GET"], name="world_wallets_orders")
     app.static("/", PAGE / "index.html", name="page", content_type="text/html; charset=utf-8")
@@ -105,12 +116,13 @@ def _channels(app: Sanic[Any, Any], faults: Faults, parts: tuple[WeChat, Tokens,
     app.add_route(faults.around("alipay", alipay.gateway), "/gateway.do", methods=["GET", "POST"], name="gateway")
 
 
+Routes = tuple[tuple[str, str, Handler], ...]
 Core = tuple[Items, Publications, Identity, Cases, Events, Bills, Settlements]
 
 
 def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, Any], parts: Core) -> None:
     items, publications, identity, cases, events, bills, settlements = parts
-    for method, path, handler in (
+    routes: Routes = (
         ("GET", "/items", items.page),
         ("GET", "/publications", publications.page),
         ("POST", "/identity/challenges", identity.start),
@@ -126,8 +138,34 @@ def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, A
         ("POST", "/reversals", settlements.reverse),
         ("GET", "/reversals/<reversal_id:str>", settlements.look_reversal),
         ("GET", "/book", settlements.day),
-    ):
-        entry = faults.around("core", guarded(handler, account, book))
+    )
+    _core_routes(app, faults, (account, book), routes)
+
+
+def _core_people(
+    app: Sanic[Any, Any], faults: Faults, door: tuple[dict[str, Any], Book], parts: tuple[Subjects, Licences, Files, CaseActs, Prechecks]
+) -> None:
+    subjects, licences, files, acts, prechecks = parts
+    routes: Routes = (
+        ("GET", "/persons/<person:str>/enterprises", subjects.enterprises),
+        ("GET", "/persons/<person:str>/wards", subjects.wards),
+        ("GET", "/licences", licences.listed),
+        ("POST", "/licences/<licence_id:str>/presentations", licences.present),
+        ("GET", "/licences/<licence_id:str>/presentations/<presentation_id:str>", licences.look),
+        ("POST", "/prechecks", prechecks.check),
+        ("PUT", "/files/<sha256:str>", files.put),
+        ("GET", "/files/<sha256:str>", files.look),
+        ("POST", "/cases/<case_no:str>/corrections", acts.correct),
+        ("GET", "/cases/<case_no:str>/corrections/<correction_id:str>", acts.look_correction),
+        ("POST", "/cases/<case_no:str>/withdrawals", acts.withdraw),
+        ("GET", "/cases/<case_no:str>/withdrawals/<withdrawal_id:str>", acts.look_withdrawal),
+    )
+    _core_routes(app, faults, door, routes)
+
+
+def _core_routes(app: Sanic[Any, Any], faults: Faults, door: tuple[dict[str, Any], Book], routes: Routes) -> None:
+    for method, path, handler in routes:
+        entry = faults.around("core", guarded(handler, *door))
         name = f"core_{method}_{handler.__qualname__.replace('.', '_')}".lower()
         app.add_route(entry, f"/core/v1{path}", methods=[method], name=name, unquote=True)
 
@@ -151,6 +189,7 @@ def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publicatio
         ("POST", "/core/cases/<case_no:str>/bills", bills.issue),
         ("GET", "/core/bills", bills.overview),
         ("PUT", "/core/bills/<bill_id:str>", bills.change),
+        ("GET", "/core/items", items.named),
         ("POST", "/core/items", items.change),
         ("POST", "/core/items/raw", items.raw),
         ("POST", "/core/items/load", items.many),
@@ -164,5 +203,20 @@ def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publicatio
         ("POST", "/clock", world.set_clock),
         ("GET", "/state", world.state),
         ("POST", "/reset", world.reset),
+    ):
+        app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())
+
+
+def _people_controls(app: Sanic[Any, Any], parts: tuple[Subjects, Licences, Files, Prechecks]) -> None:
+    subjects, licences, files, prechecks = parts
+    for method, path, handler in (
+        ("POST", "/people/<person:str>/enterprises", subjects.join),
+        ("DELETE", "/people/<person:str>/enterprises/<uscc:str>", subjects.leave),
+        ("POST", "/people/<person:str>/wards", subjects.add_ward),
+        ("POST", "/people/<person:str>/licences", licences.issue),
+        ("PUT", "/core/licences/<licence_id:str>", licences.change),
+        ("GET", "/core/files/<sha256:str>", files.download),
+        ("GET", "/core/prechecks", prechecks.look),
+        ("PUT", "/core/prechecks", prechecks.set),
     ):
         app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())

@@ -1,14 +1,13 @@
 """The core's bills: issued and changed by a clerk, read by whoever asks for a person's, paid and unpaid by settlements."""
 
-from datetime import datetime
 from typing import Any
 
 from sanic import HTTPResponse, Request
 
 from sandbox.answers import body_of, json, refused
 from sandbox.book import Book, now, stamp
-from sandbox.core_cases import BEIJING
 from sandbox.core_items import Items
+from sandbox.moments import BEIJING, moment
 
 Json = dict[str, Any]
 MOST_FEN = 10_000_000_000  # 100,000,000.00 yuan
@@ -113,15 +112,6 @@ class Bills:
 
 def is_fen(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_FEN
-
-
-def moment(value: Any) -> datetime | None:
-    """An RFC 3339 time with its zone; None for anything else."""
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 10 else None
-    except ValueError:
-        return None
-    return found if found is not None and found.tzinfo is not None else None
 
 
 def _problems(asked: Json) -> list[str]:

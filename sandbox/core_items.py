@@ -36,6 +36,7 @@ def read(path: Path | None) -> list[dict[str, Any]]:
 class Items:
     def __init__(self, book: Book) -> None:
         self._book = book
+        self._names: dict[str, str] | None = None  # by code, once somebody has looked for one
 
     def load(self, items: list[dict[str, Any]], batch: str) -> int:
         """What changed gets a new version and seq, what vanished a tombstone; the rest stays. Returns how many changed.
@@ -101,6 +102,14 @@ class Items:
                 return refused(404, "unknown_item", "没有这个事项")
         return json({"removed": code})
 
+    async def named(self, request: Request) -> HTTPResponse:
+        """World control: GET /world/core/items?q=: up to 20 whose name has it, for whoever plays a clerk."""
+        if self._names is None:
+            self._names = {body["code"]: _name_of(body) for _, body in self._book.every("feed") if body.get("op") == "upsert"}
+        q = request.args.get("q") or ""
+        found = [{"code": code, "name": name} for code, name in self._names.items() if q in name or q == code]
+        return json({"items": sorted(found, key=lambda one: (len(one["name"]), one["name"]))[:20]})
+
     def record(self, code: str) -> dict[str, Any] | None:
         at = self._book.get("item_at", code)
         return None if at is None or not at["live"] else self._book.get("feed", at["place"])
@@ -142,8 +151,15 @@ class Items:
             **(more or {}),
         }
         self._book.put("feed", f"{seq:012d}", record)
+        if self._names is not None:
+            self._names.pop(code, None)
+            self._names |= {code: _name_of(record)} if item else {}
         at = {"place": f"{seq:012d}", "version": version, "digest": digest, "live": item is not None, "earlier": earlier}
         self._book.put("item_at", code, at)
+
+
+def _name_of(record: dict[str, Any]) -> str:
+    return str((record.get("item") or {}).get("name"))
 
 
 def _is_to_come(record: dict[str, Any]) -> bool:

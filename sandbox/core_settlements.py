@@ -13,10 +13,10 @@ from sanic import HTTPResponse, Request
 
 from sandbox.answers import body_of, json, refused
 from sandbox.book import Book, now, stamp
-from sandbox.core_bills import Bills, is_fen, moment
-from sandbox.core_cases import BEIJING
+from sandbox.core_bills import Bills, is_fen
 from sandbox.faults import Faults
 from sandbox.feed import next_seq, page
+from sandbox.moments import BEIJING, moment
 
 Json = dict[str, Any]
 _ID = re.compile(r"[0-9A-Za-z_.:|*-]{1,64}")

@@ -24,7 +24,7 @@ def check_digit(first17: str) -> str:
 def make_person(book: Book, wanted: dict[str, Any], templates: dict[str, str]) -> dict[str, Any] | list[str]:
     """{person, name, id_number, phone…}, or what is wrong. A person has tapped "allow" in WeChat `consents` times per template (1)."""
     wrong = _problems(wanted)
-    number = wanted.get("id_number") or _free_number(book)
+    number = wanted.get("id_number") or _free_number(book, None if wrong else wanted.get("born"))
     number = number.upper() if isinstance(number, str) else number
     if not wrong and book.get("id_number", number) is not None:
         wrong.append("这个身份证号已有人使用")
@@ -73,6 +73,8 @@ def _problems(wanted: dict[str, Any]) -> list[str]:
         wrong.append("name 应为 1 到 50 个字")
     if isinstance(number, str) and not _is_id_number(number):
         wrong.append("id_number 应为校验正确、出生日期真实的 18 位身份证号")
+    if wanted.get("born") is not None and not _has_been(wanted["born"]):
+        wrong.append("born 应为不晚于今天的日期，如 2016-05-01")
     if isinstance(phone, str) and not _MOBILE.fullmatch(phone):
         wrong.append("phone 应为 11 位手机号")
     consents = wanted.get("consents", 1)
@@ -86,14 +88,27 @@ def _is_id_number(number: str) -> bool:
     if not _NUMBER.fullmatch(number) or check_digit(number[:17]) != number[17].upper():
         return False
     try:
-        return date(int(number[6:10]), int(number[10:12]), int(number[12:14])) <= now().date()
+        return born_on(number) <= now().date()
     except ValueError:
         return False
 
 
-def _free_number(book: Book) -> str:
+def born_on(number: str) -> date:
+    """Of an ID number. Raises ValueError for a day that is none."""
+    return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+
+
+def _has_been(day: Any) -> bool:
+    try:
+        return isinstance(day, str) and date(1900, 1, 1) <= date.fromisoformat(day) <= now().date()
+    except ValueError:
+        return False
+
+
+def _free_number(book: Book, day: str | None = None) -> str:
+    """Nobody has it yet. `day`: born then, otherwise grown up."""
     while True:
-        born = date(1950, 1, 1) + timedelta(days=random.randrange(20000))  # noqa: S311 - invented people
+        born = date.fromisoformat(day) if day else date(1950, 1, 1) + timedelta(days=random.randrange(20000))  # noqa: S311 - invented people
         first = f"990100{born:%Y%m%d}{random.randrange(1, 1000):03d}"  # noqa: S311
         number = first + check_digit(first)
         if book.get("id_number", number) is None:

@@ -9,7 +9,10 @@ from sandbox.answers import body_of, json, refused
 from sandbox.book import Book
 from sandbox.clock import WorldClock
 from sandbox.core_events import Events
+from sandbox.core_files import Files
 from sandbox.core_identity import Identity
+from sandbox.core_licences import Licences
+from sandbox.core_subjects import Subjects
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
 from sandbox.people import make_person, shown
@@ -18,16 +21,21 @@ from sandbox.wechat_messages import CustomerMessages
 
 LEDGERS = ("core", "wechat", "alipay", "messages", "webhooks", "sf", "ems", "kuaidi100")
 PEOPLE = ["chat", "window", "person", "id_number", "account", "code", "auth_code", "consent", "alipay_consent", "alipay_access", "alipay_refresh"]
-CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "nonce"]
+CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "nonce", "correction", "withdrawal", "core_file", "precheck"]
+SUBJECTS = ["enterprise", "enterprises_of", "wards_of", "licence", "licences_of", "presentation"]
 MONEY = ["bill", "bills_of", "settlement", "reversal", "core_book"]
 WECHAT_PAY = ["wxpay_order", "wxpay_transaction", "wxpay_refund", "wxpay_notice", "wxpay_bill"]
 ALIPAY = ["alipay_trade", "alipay_trade_no", "alipay_notice", "alipay_bill"]
 
 
+Outside = tuple[WorldClock, Faults, WeChat, Identity, Events, CustomerMessages]
+
+
 class World:
-    def __init__(self, book: Book, accounts: dict[str, Any], parts: tuple[WorldClock, Faults, WeChat, Identity, Events, CustomerMessages]) -> None:
+    def __init__(self, book: Book, accounts: dict[str, Any], parts: Outside, subjects: tuple[Subjects, Licences, Files]) -> None:
         self._book = book
         self._accounts = accounts
+        self._subjects, self._licences, self._files = subjects
         self._clock, self._faults, self._wechat, self._identity, self._events, self._chats = parts
         self.senders: list[Deliveries] = [self._events, self._chats]  # whoever calls the merchant by himself
 
@@ -35,17 +43,31 @@ class World:
         return json(self._accounts)
 
     async def make_person(self, request: Request) -> HTTPResponse:
-        """POST /world/people {name?, id_number?, phone?, enterprise?, consents?}"""
-        made = make_person(self._book, body_of(request), self._accounts["wechat"]["templates"])
+        """POST /world/people {name?, id_number?, born?, phone?, enterprise?: true, a name or {name?, uscc?, role?, valid_until?}, consents?}"""
+        asked = body_of(request)
+        wanted = asked.pop("enterprise", None)
+        own = {"name": wanted} if isinstance(wanted, str) and wanted else {} if wanted is True else wanted or None
+        bad = [] if own is None else self._subjects.problems(own) if isinstance(own, dict) else ["enterprise 应为 true、名称或对象"]
+        made = bad or make_person(self._book, asked, self._accounts["wechat"]["templates"])
         if isinstance(made, list):
             return refused(409 if made == ["这个身份证号已有人使用"] else 422, "bad_person", "不能创建这个人", made)
+        if own is not None:
+            with self._book.together():
+                made["enterprise"] = self._subjects.joined(made["person"], own)
+                self._book.put("person", made["person"], made)
         return json(shown(made))
 
     async def people(self, request: Request) -> HTTPResponse:
-        """GET /world/people: the newest first, with what waits for their answer."""
+        """GET /world/people: the newest first, with what waits for their answer, whom they act for and what they hold."""
         newest = sorted((body for _, body in self._book.every("person")), key=lambda body: body.get("made", ""), reverse=True)[:200]
         waiting = self._identity.waiting()
-        return json({"people": [shown(body) | {"pending": waiting[body["person"]]} for body in newest]})
+        return json({"people": [shown(body) | {"pending": waiting[body["person"]], **self._around(body["person"])} for body in newest]})
+
+    def _around(self, person: str) -> dict[str, Any]:
+        enterprises = self._subjects.current(person)
+        subjects = [f"person:{person}", *(f"enterprise:{one['uscc']}" for one in enterprises)]
+        licences = [licence for subject in subjects for licence in self._licences.of(subject)]
+        return {"enterprises": enterprises, "wards": self._subjects.minors(person), "licences": licences}
 
     async def wechat_code(self, request: Request) -> HTTPResponse:
         """POST /world/wechat/codes {person, kind: login|phone}: what wx.login or the phone button gives the client."""
@@ -137,7 +159,8 @@ class World:
         for sender in self.senders:
             await sender.stop()
         with self._book.together():
-            self._book.forget(PEOPLE + CASES + MONEY + WECHAT_PAY + ALIPAY)
+            self._book.forget(PEOPLE + CASES + SUBJECTS + MONEY + WECHAT_PAY + ALIPAY)
+        self._files.forget()
         self._faults.clear()
         self._clock.speed = 1.0
         return json({"reset": True})
