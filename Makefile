@@ -1,6 +1,7 @@
 # What people type. Set-up is part of every command: tools/setup.sh does nothing when there is nothing to do.
 # Settings (ZHANGBAN_PORT, MONGO_URL, …) come from the environment or from the command line: make run SANDBOX_ITEMS=items.jsonl
 .DEFAULT_GOAL := help
+TESTERS ?= 2
 .PHONY: help run demo train test test-fast bench bench-search bench-bot bench-pay check format clean
 
 help: ## 列出命令
@@ -16,7 +17,7 @@ train: ## 训练智能助手（make run 第一次会自己训练）
 	@ASSISTANT_NEEDED=1 tools/setup.sh bot && exec .venv/bin/zhangban bot train
 
 test: ## 全部测试
-	@tools/setup.sh bot dev && exec .venv/bin/python -m pytest
+	@tools/setup.sh bot dev && exec .venv/bin/python -m pytest -n $(TESTERS) --dist loadgroup
 
 test-fast: ## 除 kill -9 以外的测试
 	@tools/setup.sh dev && exec .venv/bin/python -m pytest -m 'not crash and not slow'

@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -17,6 +18,15 @@ from tests.api.house import House
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side (-n), a file stays together, and so does Rasa, of which there is one model. The longest begin first."""
+    tests = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(tests).parts[0]
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "rasa" else item.path.relative_to(tests).as_posix()))
+    items.sort(key=lambda item: item.path.parent.name not in ("crash", "rasa"))
 
 
 @pytest.fixture(scope="session")
