@@ -30,6 +30,7 @@ class Filed:
     case_no: str
     item_name: str
     submitted_at: datetime
+    progress_secret: str | None  # the code of the receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ async def submit(filing: Filing, draft: dict[str, Any], item: dict[str, Any], pe
         found = findings(draft, item)
         if found:
             raise Invalid("draft_incomplete", "申请还不能提交，请按下列提示一次改好", errors=tuple(found))
-        await _record(filing, draft, person_id, channel)
+        await _record(filing, draft, person_id, channel, item.get("kind"))
     row = await filing.outbox.take_key(_key(request_id))
     if row is not None:
         await _attempt(filing, row)
@@ -62,9 +63,9 @@ async def carry_out(filing: Filing, row: Row) -> None:
     await _file(filing, row)
 
 
-async def _record(filing: Filing, draft: dict[str, Any], person_id: str, channel: str) -> None:
+async def _record(filing: Filing, draft: dict[str, Any], person_id: str, channel: str, item_kind: str | None) -> None:
     async def intent(tx: Tx) -> None:
-        case = await filing.store.record_sending(tx, draft, person_id, channel)
+        case = await filing.store.record_sending(tx, draft, person_id, channel, item_kind)
         await filing.outbox.put(tx, KIND, _key(case["_id"]), {"request_id": case["_id"]}, delay=GRACE)
 
     try:
@@ -118,7 +119,7 @@ async def _refused(filing: Filing, row: Row, request_id: str, reason: str) -> No
 async def _outcome(filing: Filing, request_id: str) -> Filed:
     case = await filing.store.by_request(request_id)
     if case is not None and case["case_no"] is not None and "submitted_at" in case:
-        return Filed(request_id, case["case_no"], case["item_name"], case["submitted_at"])
+        return Filed(request_id, case["case_no"], case["item_name"], case["submitted_at"], filing.store.progress_secret(case))
     if case is not None and case["state"] == "refused":
         raise Conflict("core_refused", "政务平台没有接受这份申请，草稿已保留，请核对后重新提交或致电 12345")
     told = "申请已保存，政务平台暂时没有回应；我们会继续为您提交，请勿重新填写，稍后在“我的办件”查看"
