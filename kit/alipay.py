@@ -201,6 +201,10 @@ class Alipay:
         except UnicodeEncodeError:
             return False
 
+    def vouches_for(self, content: str, signature: str) -> bool:
+        """Whether Alipay signed exactly this text; for what comes by way of its client (kit/alipay_sealed.py). False, never an exception."""
+        return self._signer.signed(content.encode(), signature)
+
     async def download(self, url: str, to: Path, *, seconds: float = 25.0) -> Reply:
         """A file Alipay gave the address of; it lives for 30 s. The origin must be on the egress list. Raises NotReached, Unknown."""
         return await self._http.download(PARTY, url, to, seconds=seconds, most=MOST_FILE)

@@ -29,6 +29,7 @@ from miniapp_api.routes import (
     items,
     login,
     me,
+    me_subject,
     messages,
     open_data,
     packages,
@@ -50,6 +51,7 @@ DOCS = Path(__file__).parent / "docs_ui"
 ROUTES: list[Route] = [
     *login.routes,
     *me.routes,
+    *me_subject.routes,
     *items.routes,
     *publications.routes,
     *open_data.routes,

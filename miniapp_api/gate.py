@@ -23,6 +23,7 @@ from kit.errors import AppError, FieldError, Invalid, Unauthorized, Unavailable
 from kit.idempotency import Answer
 from kit.ids import new_nonce
 from kit.mongo import PyMongoError, is_outage
+from miniapp_api.admitted import admitted
 from miniapp_api.callers import Who, caller_for, staff_caller
 from miniapp_api.problems import from_pydantic, problem
 from miniapp_api.staff_calls import Act, under_audit
@@ -182,7 +183,8 @@ def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, Respon
 
 async def _answer(route: Route, deps: Deps, request: Request, path: dict[str, str]) -> Response:
     if route.who != "staff":
-        return await _handled(route, Call(request, deps, await caller_for(route.who, deps, request), None, None), path)
+        caller = await admitted(route.method, route.path, deps, await caller_for(route.who, deps, request))
+        return await _handled(route, Call(request, deps, caller, None, None), path)
     staff = await staff_caller(deps, request)
     act = Act.of(route.name, request.method, path)
     call = Call(request, deps, None, None, None, staff, act)

@@ -11,9 +11,10 @@ from content import publications
 from content.sync import reshape, sync, take_effect
 from kit.outbox import Handler, Row, Worker
 from kit.repeat import every
-from miniapp_api import payment_told
+from miniapp_api import identity_told, payment_told
 from miniapp_api.after_payment import TELL
 from miniapp_api.case_moved import look_at_feed
+from miniapp_api.identity_changed import TELL as IDENTITY_TELL
 from miniapp_api.reconcile_daily import reconcile_by_itself
 from miniapp_api.wiring import Deps
 from notify import push
@@ -34,7 +35,11 @@ def worker(deps: Deps) -> Worker:
     async def push_message(row: Row) -> None:
         await push.push(deps.pushing, row)
 
-    return Worker(deps.outbox, {submit.KIND: file_case, push.KIND: push_message, **money(deps)}, slots=16)
+    async def tell_of_identity(row: Row) -> None:
+        await identity_told.tell(deps, row)
+
+    handlers: dict[str, Handler] = {submit.KIND: file_case, push.KIND: push_message, IDENTITY_TELL: tell_of_identity}
+    return Worker(deps.outbox, {**handlers, **money(deps)}, slots=16)
 
 
 def money(deps: Deps) -> dict[str, Handler]:

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     field_key_current: str = "k1"
     index_key: SecretStr | None = None  # base64 of at least 32 bytes
     staff_idle_minutes: int = Field(default=30, ge=2, le=240)  # a session of staff unused for so long is over
+    cooling_hours: int = Field(default=48, ge=24, le=72)  # after a change of phone: licences, deliveries and refunds wait
+    consents_required: bool | None = None  # real name only after consent to sensitive data; None: in production
     metrics_token: SecretStr | None = None  # empty closes /metrics in production
 
     core_url: str = ""  # up to and with /core/v1
@@ -87,11 +89,16 @@ class Settings(BaseSettings):
     alipay_app_id: str = ""
     alipay_app_private_key: SecretStr | None = None  # PEM
     alipay_public_key: str = ""  # PEM
+    alipay_aes_key: SecretStr | None = None  # base64, from the open platform; empty: no phone number from Alipay
 
     def wechat_message_accounts(self) -> tuple[list[WeChatMessagesAccount], list[str]]:
         """Accounts of customer messages, and what is wrong with them."""
         production = self.profile == "production"
         return wechat_accounts(secret(self.wechat_messages), self.wechat_appid, secret(self.wechat_secret), production=production)
+
+    @property
+    def asks_consent(self) -> bool:
+        return self.profile == "production" if self.consents_required is None else self.consents_required
 
     @property
     def rate(self) -> int:

@@ -83,8 +83,11 @@ class NoBody(Asked):
 
 
 class Phone(Asked):
-    channel: Literal["wechat"]
-    code: Annotated[Line, Field(min_length=1, max_length=128, description="getPhoneNumber 得到的 code")]
+    """By WeChat a code, by Alipay a response."""
+
+    channel: Literal["wechat", "alipay"]
+    code: Annotated[Line, Field(min_length=1, max_length=128, description="微信 getPhoneNumber 得到的 code")] | None = None
+    response: Annotated[str, Field(min_length=1, max_length=4096, description="支付宝 my.getPhoneNumber 得到的 response，原样")] | None = None
 
 
 class Part(BaseModel):

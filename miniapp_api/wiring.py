@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -30,6 +31,7 @@ from content.publications_store import PublicationStore
 from content.store import Content
 from content.tallies import Tallies
 from core.client import Core, CoreAccount
+from core.subjects import CoreSubjects
 from core.types import Applicant
 from kit import idempotency, outbox
 from kit.alipay import Alipay
@@ -44,6 +46,7 @@ from kit.wechat_crypto import WeChatCrypto
 from miniapp_api import wiring_pay
 from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnMatters
+from miniapp_api.identity_changed import IdentityChanged
 from miniapp_api.limiter import Limiter
 from miniapp_api.settings import Settings, secret, unbase64
 from miniapp_api.settings_wechat import WeChatMessagesAccount
@@ -56,7 +59,9 @@ from payments.discrepancy_store import Discrepancies
 from payments.paying import Paying
 from payments.reconcile_store import Reconciliations
 from residents import store as residents_store
+from residents.binding import Joining
 from residents.store import Residents
+from residents.subjects import Acting
 from staff import audit as staff_audit
 from staff import store as staff_store
 from staff.audit import Audit
@@ -80,6 +85,8 @@ class Deps:
     wechat: WeChat
     alipay: Alipay
     residents: Residents
+    acting: Acting
+    joining: Joining
     content: Content
     catalogue: Catalogue
     open_data: OpenData
@@ -176,6 +183,8 @@ def build(settings: Settings) -> Deps:
         wechat=wechat,
         alipay=alipay,
         residents=residents,
+        acting=Acting(residents, redis, CoreSubjects(core)),
+        joining=Joining(residents, IdentityChanged(box, cases), timedelta(hours=settings.cooling_hours)),
         content=content,
         open_data=OpenData(mongo),
         publication_store=publication_store,

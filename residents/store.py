@@ -1,21 +1,31 @@
-"""Every query of residents. Names, ID numbers, phones and openids are sealed; look-ups go through the blind index."""
+"""Every query of channel accounts, residents and persons; the stores of what hangs on them. Names, numbers, phones and openids are sealed."""
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from kit.clock import now
 from kit.crypto import Keyring
 from kit.ids import new_id
-from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, Tx
+from kit.mongo import ASCENDING, IndexModel, Mongo, Tx
+from residents import challenge_store, grant_store, session_store, tries
+from residents.challenge_store import Challenges
+from residents.grant_store import Grant, Grants
+from residents.session_store import Sessions
+from residents.tries import Tries
 
 INDEXES = {
-    "identities": [IndexModel([("resident_id", ASCENDING)])],
+    "identities": [
+        IndexModel([("resident_id", ASCENDING)]),
+        IndexModel([("union_index", ASCENDING)], partialFilterExpression={"union_index": {"$type": "string"}}),
+    ],
     "residents": [IndexModel([("person_id", ASCENDING)])],
     "persons": [IndexModel([("id_index", ASCENDING)], unique=True)],
-    "sessions": [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0), IndexModel([("resident_id", ASCENDING)])],
-    "challenges": [IndexModel([("forget_at", ASCENDING)], expireAfterSeconds=0)],
+    **session_store.INDEXES,
+    **challenge_store.INDEXES,
+    **tries.INDEXES,
+    **grant_store.INDEXES,
 }
 
 
@@ -36,136 +46,175 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class PendingChallenge:
+class Identity:
+    """One account of a channel. `account` is an openid or user id."""
+
     id: str
+    channel: str
+    account: str
     resident_id: str
-    core_challenge: str
-    name: str
-    id_number: str
-    state: str
-    expires_at: datetime
+    seen_at: datetime
+    created_at: datetime
 
 
 class Residents:
     def __init__(self, mongo: Mongo, keys: Keyring) -> None:
-        self._mongo = mongo
-        self._keys = keys
+        self.mongo, self._keys = mongo, keys
+        self._identities, self._residents, self._persons = mongo["identities"], mongo["residents"], mongo["persons"]
+        self.sessions, self.challenges, self.tries, self.grants = Sessions(mongo), Challenges(mongo, keys), Tries(mongo, keys), Grants(mongo, keys)
 
-    async def sign_in(self, channel: str, account: str, union: str | None) -> str:
-        """The resident of this channel account (openid, user_id), made on the first visit. Two first visits at once make one resident."""
-        identity_id = f"{channel}:{self._keys.index(channel, account)}"
-        change = {"$set": {"seen_at": now()}}
-        found = cast("dict[str, Any] | None", await self._mongo["identities"].find_one_and_update({"_id": identity_id}, change))
-        if found is not None:
-            return str(found["resident_id"])
+    # channel accounts
+
+    async def identities(self, channel: str, accounts: Sequence[str]) -> list[dict[str, Any]]:
+        """Rows of those of these accounts that were here before."""
+        return [row async for row in self._identities.find({"_id": {"$in": [self.identity_id(channel, one) for one in accounts]}})]
+
+    async def add_resident(self, channel: str, accounts: Sequence[str], union: str | None) -> str:
+        """A first visit: one resident for all ids of one channel account, the first of which is used from now on. Raises DuplicateKeyError."""
         resident_id = new_id("r")
-        identity = {
-            "_id": identity_id,
+
+        async def all_of_it(tx: Tx) -> None:
+            await self._residents.insert_one({"_id": resident_id, "person_id": None, "created_at": now()}, session=tx)
+            for place, account in enumerate(accounts):
+                await self.add_identity(tx, channel, account, resident_id, union=union, alias=place > 0)
+
+        await self.mongo.transaction(all_of_it)
+        return resident_id
+
+    async def add_identity(self, tx: Tx, channel: str, account: str, resident_id: str, *, union: str | None, alias: bool) -> None:
+        """`alias`: a second id of an account that is reached by another one."""
+        own = self.identity_id(channel, account)
+        row = {
+            "_id": own,
             "channel": channel,
-            "account": self._keys.seal(account, f"identities/account/{identity_id}"),
-            "union_index": self._keys.index("union", union) if union else None,
+            "account": self._keys.seal(account, f"identities/account/{own}"),
+            "alias": alias,
+            "union_index": self.union_index(union),
             "resident_id": resident_id,
             "created_at": now(),
             "seen_at": now(),
         }
+        await self._identities.insert_one(row, session=tx)
 
-        async def both(tx: Tx) -> None:
-            await self._mongo["identities"].insert_one(identity, session=tx)
-            await self._mongo["residents"].insert_one({"_id": resident_id, "person_id": None, "created_at": now()}, session=tx)
-
-        try:
-            await self._mongo.transaction(both)
-        except DuplicateKeyError:
-            found = await self._mongo["identities"].find_one({"_id": identity_id})
-            if found is None:
-                raise
-            return str(found["resident_id"])
-        return resident_id
+    async def seen(self, tx: Tx | None, channel: str, accounts: Sequence[str], resident_id: str, union: str | None) -> None:
+        """These ids are all of this resident, the first being the one to use. A union id once known is kept."""
+        kept = {"union_index": self.union_index(union)} if union else {}
+        for place, account in enumerate(accounts):
+            change: dict[str, Any] = {"seen_at": now(), "resident_id": resident_id, **kept}
+            if len(accounts) > 1:
+                change["alias"] = place > 0
+            await self._identities.update_one({"_id": self.identity_id(channel, account)}, {"$set": change}, session=tx)
 
     async def known(self, channel: str, account: str) -> str | None:
         """The resident of a channel account that has signed in before."""
-        found = await self._mongo["identities"].find_one({"_id": f"{channel}:{self._keys.index(channel, account)}"}, {"resident_id": 1})
+        found = await self._identities.find_one({"_id": self.identity_id(channel, account)}, {"resident_id": 1})
         return None if found is None else str(found["resident_id"])
 
-    async def resident(self, resident_id: str) -> Resident | None:
-        found = await self._mongo["residents"].find_one({"_id": resident_id})
-        if found is None:
-            return None
-        phone = found.get("phone")
-        return Resident(resident_id, found.get("person_id"), self._keys.open(phone, f"residents/phone/{resident_id}") if phone else None)
+    async def identities_of(self, resident_ids: Sequence[str]) -> list[Identity]:
+        """The last seen first; second ids of the same account are left out."""
+        found = self._identities.find({"resident_id": {"$in": list(resident_ids)}, "alias": {"$ne": True}}).sort("seen_at", -1)
+        return [self._identity(row) async for row in found]
 
-    async def set_phone(self, resident_id: str, phone: str) -> None:
-        sealed = self._keys.seal(phone, f"residents/phone/{resident_id}")
-        await self._mongo["residents"].update_one({"_id": resident_id}, {"$set": {"phone": sealed, "phone_at": now()}})
-
-    async def person(self, person_id: str) -> Person | None:
-        found = await self._mongo["persons"].find_one({"_id": person_id})
-        if found is None:
-            return None
-        name = self._keys.open(found["name"], f"persons/name/{person_id}")
-        return Person(person_id, name, self._keys.open(found["id_number"], f"persons/id_number/{person_id}"))
+    async def same_union(self, resident_ids: Sequence[str]) -> list[Identity]:
+        """Accounts of others that WeChat says belong to the same person (unionid). A hint: it binds nothing."""
+        mine = self._identities.find({"resident_id": {"$in": list(resident_ids)}, "union_index": {"$type": "string"}}, {"union_index": 1})
+        unions = [row["union_index"] async for row in mine]
+        if not unions:
+            return []
+        others = {"union_index": {"$in": unions}, "resident_id": {"$nin": list(resident_ids)}, "alias": {"$ne": True}}
+        return [self._identity(row) async for row in self._identities.find(others).limit(20)]
 
     async def accounts_of(self, person_id: str, channel: str) -> list[tuple[str, str]]:
-        """(resident id, openid or user id) by which this person can be reached on a channel, the last seen first."""
-        residents = [row["_id"] async for row in self._mongo["residents"].find({"person_id": person_id}, {"_id": 1})]
-        found = self._mongo["identities"].find({"resident_id": {"$in": residents}, "channel": channel}).sort("seen_at", -1)
-        return [(row["resident_id"], self._keys.open(row["account"], f"identities/account/{row['_id']}")) async for row in found]
+        """(resident id, openid or user id) by which this person can be reached on a channel, the last seen first.
 
-    async def add_challenge(self, resident_id: str, core_challenge: str, name: str, id_number: str, expires_at: datetime) -> str:
-        challenge_id = new_id("ch")
-        row = {
-            "_id": challenge_id,
-            "resident_id": resident_id,
-            "core_challenge": core_challenge,
-            "name": self._keys.seal(name, f"challenges/name/{challenge_id}"),
-            "id_number": self._keys.seal(id_number, f"challenges/id_number/{challenge_id}"),
-            "state": "pending",
-            "expires_at": expires_at,
-            "forget_at": expires_at + timedelta(days=1),
-        }
-        await self._mongo["challenges"].insert_one(row)
-        return challenge_id
+        "resident:<id>" stands for an account behind which nobody stands (yet, or any more).
+        """
+        alone = person_id.removeprefix("resident:")
+        residents = [alone] if alone != person_id else await self.residents_of(person_id)
+        return [(one.resident_id, one.account) for one in await self.identities_of(residents) if one.channel == channel]
 
-    async def challenge(self, challenge_id: str, resident_id: str) -> PendingChallenge | None:
-        """Only the resident who started it can see it."""
-        row = await self._mongo["challenges"].find_one({"_id": challenge_id, "resident_id": resident_id})
-        if row is None:
-            return None
-        name = self._keys.open(row["name"], f"challenges/name/{challenge_id}")
-        number = self._keys.open(row["id_number"], f"challenges/id_number/{challenge_id}")
-        return PendingChallenge(challenge_id, resident_id, row["core_challenge"], name, number, row["state"], row["expires_at"])
+    # residents and persons
 
-    async def bind(self, challenge: PendingChallenge, person_id: str) -> None:
-        """The challenge is used up, the person known and the resident bound, all in one transaction. The second time changes nothing."""
+    async def resident_row(self, resident_id: str) -> dict[str, Any] | None:
+        return await self._residents.find_one({"_id": resident_id})
+
+    async def resident(self, resident_id: str) -> Resident | None:
+        found = await self.resident_row(resident_id)
+        return None if found is None else Resident(resident_id, found.get("person_id"), self._phone(found))
+
+    async def residents_of(self, person_id: str, tx: Tx | None = None) -> list[str]:
+        return [row["_id"] async for row in self._residents.find({"person_id": person_id}, {"_id": 1}, session=tx)]
+
+    async def attach(self, tx: Tx, resident_id: str, person_id: str) -> bool:
+        """False when somebody stands behind it already."""
+        change = {"$set": {"person_id": person_id, "bound_at": now()}}
+        return bool((await self._residents.update_one({"_id": resident_id, "person_id": None}, change, session=tx)).modified_count)
+
+    async def detach(self, tx: Tx, resident_id: str, person_id: str) -> bool:
+        change = {"$set": {"person_id": None, "unbound_at": now()}}
+        return bool((await self._residents.update_one({"_id": resident_id, "person_id": person_id}, change, session=tx)).modified_count)
+
+    async def phones(self, tx: Tx | None, person_id: str | None, resident_id: str) -> set[str]:
+        """Every phone this account, and whoever stands behind it, is known by."""
+        found = self._residents.find(_theirs(person_id, resident_id), session=tx)
+        return {phone async for row in found if (phone := self._phone(row))}
+
+    async def set_phone(self, tx: Tx | None, resident_id: str, phone: str) -> None:
+        change = {"phone": self._keys.seal(phone, f"residents/phone/{resident_id}"), "phone_at": now()}
+        await self._residents.update_one({"_id": resident_id}, {"$set": change}, session=tx)
+
+    async def cool_until(self, tx: Tx, resident_id: str, until: datetime) -> None:
+        await self._residents.update_one({"_id": resident_id}, {"$max": {"cooling_until": until}}, session=tx)
+
+    async def cooling_until(self, person_id: str | None, resident_id: str) -> datetime | None:
+        """The latest end of a cooling time of this account or of any other of the person."""
+        cooling = {**_theirs(person_id, resident_id), "cooling_until": {"$gt": now()}}
+        found = await self._residents.find_one(cooling, sort=[("cooling_until", -1)])
+        return None if found is None else cast("datetime", found["cooling_until"])
+
+    async def person(self, person_id: str) -> Person | None:
+        return self._person(await self._persons.find_one({"_id": person_id}))
+
+    async def person_with(self, name: str, id_number: str) -> Person | None:
+        """Whoever has exactly this pair and has confirmed it here before."""
+        person = self._person(await self._persons.find_one({"id_index": self._keys.index("id_number", id_number)}))
+        return person if person is not None and person.name == name else None
+
+    async def agent_of(self, grant: Grant) -> Person | None:
+        """Whom a grant is for: the owner of the whole pair, if they were ever here."""
+        index = await self.grants.agent_index(grant.id)
+        person = self._person(await self._persons.find_one({"id_index": index}))
+        return person if person is not None and person.name == grant.agent_name else None
+
+    async def confirm_person(self, tx: Tx, person_id: str, name: str, id_number: str) -> None:
+        """The core says that the owner of this pair has this id."""
         person = {
-            "name": self._keys.seal(challenge.name, f"persons/name/{person_id}"),
-            "id_number": self._keys.seal(challenge.id_number, f"persons/id_number/{person_id}"),
-            "id_index": self._keys.index("id_number", challenge.id_number),
+            "name": self._keys.seal(name, f"persons/name/{person_id}"),
+            "id_number": self._keys.seal(id_number, f"persons/id_number/{person_id}"),
+            "id_index": self._keys.index("id_number", id_number),
             "confirmed_at": now(),
         }
+        await self._persons.update_one({"_id": person_id}, {"$set": person}, upsert=True, session=tx)
 
-        async def all_three(tx: Tx) -> None:
-            pending = {"_id": challenge.id, "state": "pending"}
-            used = await self._mongo["challenges"].update_one(pending, {"$set": {"state": "used"}}, session=tx)
-            if used.modified_count == 0:
-                return
-            await self._mongo["persons"].update_one({"_id": person_id}, {"$set": person}, upsert=True, session=tx)
-            bound = {"$set": {"person_id": person_id, "bound_at": now()}}
-            await self._mongo["residents"].update_one({"_id": challenge.resident_id}, bound, session=tx)
+    def union_index(self, union: str | None) -> str | None:
+        return self._keys.index("union", union) if union else None
 
-        await self._mongo.transaction(all_three)
+    def identity_id(self, channel: str, account: str) -> str:
+        return f"{channel}:{self._keys.index(channel, account)}"
 
-    async def open_session(self, token: str, resident_id: str, channel: str, expires_at: datetime) -> None:
-        row = {"_id": digest(token), "resident_id": resident_id, "channel": channel, "expires_at": expires_at, "created_at": now()}
-        await self._mongo["sessions"].insert_one(row)
+    def _phone(self, row: dict[str, Any]) -> str | None:
+        return self._keys.open(row["phone"], f"residents/phone/{row['_id']}") if row.get("phone") else None
 
-    async def session(self, token_digest: str) -> dict[str, Any] | None:
-        return await self._mongo["sessions"].find_one({"_id": token_digest, "expires_at": {"$gt": now()}})
+    def _person(self, row: dict[str, Any] | None) -> Person | None:
+        if row is None:
+            return None
+        name = self._keys.open(row["name"], f"persons/name/{row['_id']}")
+        return Person(row["_id"], name, self._keys.open(row["id_number"], f"persons/id_number/{row['_id']}"))
 
-    async def close_session(self, token_digest: str) -> None:
-        await self._mongo["sessions"].delete_one({"_id": token_digest})
+    def _identity(self, row: dict[str, Any]) -> Identity:
+        account = self._keys.open(row["account"], f"identities/account/{row['_id']}")
+        return Identity(row["_id"], row["channel"], account, row["resident_id"], row["seen_at"], row["created_at"])
 
 
-def digest(token: str) -> str:
-    """What is stored of a bearer token: a copy of the database opens no session."""
-    return hashlib.sha256(token.encode()).hexdigest()
+def _theirs(person_id: str | None, resident_id: str) -> dict[str, Any]:
+    return {"_id": resident_id} if person_id is None else {"$or": [{"_id": resident_id}, {"person_id": person_id}]}

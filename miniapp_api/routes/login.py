@@ -25,7 +25,7 @@ async def alipay(call: Call) -> Session:
 
 async def _signed_in(call: Call, account: login.ChannelAccount) -> Session:
     deps = call.deps
-    resident_id = await login.sign_in(deps.residents, account)
+    resident_id = await login.sign_in(deps.residents, deps.joining.told, account)
     token, expires_at = await sessions.open_session(deps.residents, resident_id, account.channel)
     return Session(token=token, expires_at=at_edge(expires_at), resident=await resident_shape(deps, resident_id, account.channel))
 

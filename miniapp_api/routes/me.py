@@ -1,8 +1,9 @@
 """The signed-in resident: who they are, real-name binding, contact phone."""
 
 from kit.clock import at_edge
-from kit.errors import Unauthorized
+from kit.errors import FieldError, Invalid, Unauthorized
 from miniapp_api.gate import Call, Raw, Routes
+from miniapp_api.settings import secret, unbase64
 from miniapp_api.shapes import NoBody, Phone, RealName, RealNameStarted, RealNameState, Resident
 from miniapp_api.wiring import Deps
 from residents import phone, real_name, sessions
@@ -18,7 +19,7 @@ async def me(call: Call) -> Resident:
 @routes.add("POST", "/v1/me/real-name", who="resident", summary="发起实名认证，由本人确认", body=RealName, reply=RealNameStarted, status=202)
 async def start_real_name(call: Call) -> RealNameStarted:
     caller, deps = call.resident, call.deps
-    started = await real_name.start(deps.residents, deps.core, caller.resident_id, caller.channel, call.body.name, call.body.id_number)
+    started = await real_name.start(deps.residents, deps.core, caller, call.body.name, call.body.id_number)
     told = "请本人在政务平台登记的手机上确认这次认证，确认后返回这里继续"
     return RealNameStarted(challenge=started.challenge, method=started.method, expires_at=at_edge(started.expires_at), text=told)
 
@@ -26,17 +27,21 @@ async def start_real_name(call: Call) -> RealNameStarted:
 @routes.add("POST", "/v1/me/real-name/<challenge:str>", who="resident", summary="查看并完成实名认证", body=NoBody, reply=RealNameState)
 async def finish_real_name(call: Call, challenge: str) -> RealNameState:
     caller, deps = call.resident, call.deps
-    bound = await real_name.finish(deps.residents, deps.core, caller.resident_id, challenge)
+    bound = await real_name.finish(deps.joining, deps.core, deps.redis, caller, challenge)
     resident = await resident_shape(deps, caller.resident_id, caller.channel)
     if bound:
         return RealNameState(state="bound", text="实名认证完成", resident=resident)
     return RealNameState(state="pending", text="还在等待本人确认，请在登记的手机上确认后再试", resident=resident, http_status=202)
 
 
-@routes.add("POST", "/v1/me/phone", who="resident", summary="登记联系手机（微信授权）", body=Phone, reply=Resident)
+@routes.add("POST", "/v1/me/phone", who="resident", summary="登记联系手机（微信、支付宝授权）", body=Phone, reply=Resident)
 async def set_phone(call: Call) -> Resident:
-    caller, deps = call.resident, call.deps
-    await phone.set_from_wechat(deps.residents, deps.wechat, caller.resident_id, call.body.code)
+    caller, deps, given = call.resident, call.deps, call.body
+    if given.channel == "wechat":
+        await phone.set_from_wechat(deps.joining, deps.wechat, caller, needed("code", given.code))
+    else:
+        key = unbase64(secret(deps.settings.alipay_aes_key))
+        await phone.set_from_alipay(deps.joining, deps.alipay, key, caller, needed("response", given.response))
     return await resident_shape(deps, caller.resident_id, caller.channel)
 
 
@@ -60,3 +65,10 @@ async def resident_shape(deps: Deps, resident_id: str, channel: str) -> Resident
         id_number=real_name.masked_id(person.id_number) if person else None,
         phone=real_name.masked_phone(resident.phone) if resident.phone else None,
     )
+
+
+def needed(field: str, given: str | None) -> str:
+    """Raises Invalid."""
+    if given is None:
+        raise Invalid("input_invalid", "填写的内容有误，请按提示修改", errors=(FieldError(field, "请填写此项"),))
+    return given

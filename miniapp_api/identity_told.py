@@ -1,0 +1,59 @@
+"""Story, its second half: a change of identity is told. One inbox entry per person it concerns, and a push on every channel of theirs."""
+
+from typing import Any
+
+from kit.clock import in_words
+from kit.mongo import DuplicateKeyError, Tx
+from kit.outbox import Row
+from miniapp_api.wiring import Deps
+from notify import account_messages, push
+from residents.changes import address
+
+PAGE = "pages/me/security"
+
+
+async def tell(deps: Deps, row: Row) -> None:
+    """Worker; payload {kind, person_id, resident_id, detail, at}. Nobody to tell is no error: an account may be gone."""
+    whom, what = await _concerned(deps, row.payload)
+    content = {
+        "kind": account_messages.KIND,
+        "template_key": account_messages.KIND,
+        "case_no": None,
+        "page": PAGE,
+        "text": account_messages.told(row.payload["kind"], what),
+        "values": account_messages.values(row.payload["kind"], row.payload["at"]),
+    }
+
+    async def all_of_it(tx: Tx) -> None:
+        for one in whom:
+            own = await deps.messages.add(tx, row.key, one, content, list(deps.pushing.channels))
+            for channel in deps.pushing.channels:
+                await deps.outbox.put(tx, push.KIND, f"push:{own}:{channel}", {"message_id": own, "channel": channel})
+        await deps.outbox.done(row.key, tx)
+
+    try:
+        await deps.mongo.transaction(all_of_it)
+    except DuplicateKeyError:
+        await deps.outbox.done(row.key)  # told already; only the end of the row was lost
+
+
+async def _concerned(deps: Deps, change: dict[str, Any]) -> tuple[list[str], str]:
+    """(whose inboxes, what the sentence names)."""
+    kind, own = change["kind"], address(change["person_id"], change["resident_id"])
+    if kind.startswith("grant_"):
+        return await _of_grant(deps, change["detail"])
+    if kind in ("phone_changed", "kiosk_login"):
+        return [own], change["detail"]
+    found = await deps.residents.identities_of([change["resident_id"]])
+    what = found[0].channel if found else ""
+    both = [own, address(None, change["resident_id"])]  # an account that was taken away hears of it too: it may have been the owner's
+    return (both if kind == "unbound" else [own]), what
+
+
+async def _of_grant(deps: Deps, grant_id: str) -> tuple[list[str], str]:
+    """Whoever gave it, and whom it is for if they were ever here."""
+    grant = await deps.residents.grants.grant(grant_id)
+    if grant is None:
+        return [], ""
+    agent = await deps.residents.agent_of(grant)
+    return [grant.giver_person_id, *([agent.id] if agent is not None else [])], in_words(grant.until)
