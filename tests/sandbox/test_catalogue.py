@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "sandbox" / "catalogue"
 TYPES = {"行政许可": "01", "行政给付": "05", "行政确认": "07"}
 LEVELS = {"市级": "3", "县级": "4"}
 REGIONS = {"990100": "临江市", "990102": "江东区", "990103": "江西区"}
-PREFILLS = {"name", "id_number", "phone"}
+PREFILLS = {"name", "id_number", "phone", "uscc", "enterprise_name"}
 
 
 def _lines() -> list[tuple[str, str]]:
@@ -163,3 +163,25 @@ def test_a_form_is_a_schema_that_asks_for_little_and_prefills_what_is_known(line
     prefilled = {name: one["x-prefill"] for name, one in properties.items() if "x-prefill" in one}
     assert set(prefilled.values()) <= PREFILLS
     assert len(set(prefilled.values())) == len(prefilled)
+
+
+@every_line
+def test_every_choice_by_code_has_its_words_and_a_condition_only_asks_for_more(line: str) -> None:
+    form: dict[str, Any] = _item(line).form or {"properties": {}}
+    for one in form["properties"].values():
+        if labels := one.get("x-labels"):
+            assert list(labels) == one["enum"] and all(labels.values())
+        assert all(not choice.isascii() or not choice.islower() or "x-labels" in one for choice in one.get("enum", ()))
+    assert ("if" in form) == ("then" in form)
+    assert set(form.get("then", {}).get("required", ())) <= set(form["properties"]) - set(form.get("required", ()))
+
+
+def test_some_forms_ask_for_more_by_what_was_answered() -> None:
+    forms = [form for _, line in LINES if (form := _item(line).form) and "if" in form]
+    assert len(forms) >= 3
+    for form in forms:
+        check = Draft202012Validator({"properties": form["properties"], "if": form["if"], "then": form["then"]})
+        (name, rule) = next(iter(form["if"]["properties"].items()))
+        asking = rule.get("const") or rule["enum"][0]
+        assert not check.is_valid({name: asking})
+        assert check.is_valid({name: form["properties"][name]["enum"][0]})
