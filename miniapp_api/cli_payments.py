@@ -25,4 +25,4 @@ def reconcile(
     """对一天的账：渠道对账单、账上、核心平台三方核对。退出码 0 一致，1 有待处理的差错，2 没能对账。例：zhangban payments reconcile 2026-11-23"""
     from miniapp_api import payments_reconcile as reconciling
 
-    raise SystemExit(reconciling.main(day, out, not no_heal, gateway, _DATA))
+    raise SystemExit(reconciling.main(day, out, not no_heal, gateway))

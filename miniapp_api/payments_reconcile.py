@@ -12,13 +12,10 @@ from pathlib import Path
 from kit.clock import BEIJING, now
 from kit.mongo import PyMongoError
 from miniapp_api import settings as house
-from miniapp_api.healing import ByStory
 from payments import discrepancy_store, reconcile_sheets, reconcile_store
 from payments.discrepancies import KINDS, STATES
-from payments.discrepancy_store import Discrepancies
 from payments.gateways import Gateway
 from payments.reconcile import NOBODYS, CannotRun, Desk, Report, accounts, must_be_ready, reconcile
-from payments.reconcile_store import Reconciliations
 from payments.safe_cells import Yuan
 
 EVEN, UNEVEN, CANNOT = 0, 1, 2
@@ -81,12 +78,12 @@ def day_asked(text: str, today: date) -> date:
     return day
 
 
-def main(day: str, out: Path, heal: bool, gateway: str | None, data: Path) -> int:
+def main(day: str, out: Path, heal: bool, gateway: str | None) -> int:
     """0 everything even; 1 open discrepancies; 2 it could not run."""
     try:
         given = house.load()
         asked = Asked(day_asked(day, now().astimezone(BEIJING).date()), out, heal, gateway)
-        return asyncio.run(_main(given, asked, data))
+        return asyncio.run(_main(given, asked))
     except CannotRun as exc:
         print(exc.told, file=sys.stderr)
     except house.BadSettings as exc:
@@ -98,7 +95,8 @@ def main(day: str, out: Path, heal: bool, gateway: str | None, data: Path) -> in
     return CANNOT
 
 
-async def _main(given: house.Settings, asked: Asked, data: Path) -> int:
+async def _main(given: house.Settings, asked: Asked) -> int:
+    from miniapp_api.reconcile_daily import desk
     from miniapp_api.wiring import build
 
     if not given.mongo_url:
@@ -108,9 +106,7 @@ async def _main(given: house.Settings, asked: Asked, data: Path) -> int:
     try:
         for module in (reconcile_store, discrepancy_store):
             await deps.mongo.create_indexes(module.INDEXES)
-        paying = deps.paying
-        desk = Desk(Reconciliations(deps.mongo), Discrepancies(deps.mongo), paying.core, ByStory(paying), data / "reconcile", now)
-        return await run(desk, list(paying.gateways.values()), asked)
+        return await run(desk(deps), list(deps.paying.gateways.values()), asked)
     finally:
         await deps.close()
 

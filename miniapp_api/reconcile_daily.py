@@ -1,7 +1,11 @@
-"""The worker's own reconciliation: yesterday once its statements are there, and days that still have open discrepancies, twice a day."""
+"""The worker's own reconciliation: each day once its statements are there, and days that still have open discrepancies, twice a day.
+
+Also the one desk that the worker and the command sit at, so that one folder keeps the statements.
+"""
 
 import logging
 import tempfile
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from payments.reconcile import NOBODYS, CannotRun, Desk, accounts, ready_from, r
 
 log = logging.getLogger(__name__)
 
-LOOK_BACK = timedelta(days=7)
+LOOK_BACK = 7  # days; a day nobody reconciled by then is left to the command
 AGAIN = timedelta(hours=12)
 
 
@@ -25,9 +29,13 @@ def desk(deps: Deps) -> Desk:
 
 async def reconcile_by_itself(deps: Deps) -> None:
     """Edge of a job. Any number of workers may run it: a run holds a lease."""
-    own = desk(deps)
-    for gateway in accounts(deps.paying.gateways.values()):
-        for day in await _days(deps, gateway):
+    await reconcile_due(desk(deps), accounts(deps.paying.gateways.values()))
+
+
+async def reconcile_due(own: Desk, gateways: Iterable[Gateway]) -> None:
+    """Every account, the oldest due day first. One that cannot run keeps no other from running, and comes again with the next call."""
+    for gateway in gateways:
+        for day in await _days(own, gateway):
             try:
                 report = await reconcile(own, gateway, day)
             except CannotRun as exc:
@@ -38,19 +46,14 @@ async def reconcile_by_itself(deps: Deps) -> None:
             )
 
 
-async def _days(deps: Deps, gateway: Gateway) -> list[date]:
-    today = now().astimezone(BEIJING).date()
-    yesterday = today - timedelta(days=1)
-    wanted = {yesterday} | {
-        date.fromisoformat(day) for day, name in await deps.discrepancies.open_days((today - LOOK_BACK).isoformat()) if name in (gateway.name, NOBODYS)
-    }
-    return [day for day in sorted(wanted) if now() >= ready_from(day) and await _is_due(deps, gateway, day)]
-
-
-async def _is_due(deps: Deps, gateway: Gateway, day: date) -> bool:
-    """Never done, or done with something left open and half a day ago."""
-    record = await deps.reconciliations.record(f"{day.isoformat()}/{gateway.name}")
-    if record is None or record["state"] != "done":
-        return True
-    left = sum(states.get("open", 0) for states in (record.get("counts") or {}).values())
-    return bool(left) and now() - record["finished_at"] > AGAIN
+async def _days(own: Desk, gateway: Gateway) -> list[date]:
+    """Of the last LOOK_BACK days: never done (the workers may have been away), or done half a day ago with something open that still is."""
+    today = own.clock().astimezone(BEIJING).date()
+    days = [today - timedelta(days=back) for back in range(LOOK_BACK, 0, -1)]
+    left = {day for day, name in await own.queue.open_days(days[0].isoformat()) if name in (gateway.name, NOBODYS)}
+    due = []
+    for day in (one for one in days if own.clock() >= ready_from(one)):
+        record = await own.runs.record(f"{day.isoformat()}/{gateway.name}")
+        if record is None or record["state"] != "done" or (day.isoformat() in left and own.clock() - record["finished_at"] > AGAIN):
+            due.append(day)
+    return due
