@@ -54,6 +54,8 @@ class Discrepancies(Told):
 
 
 class DiscrepancyQuery(Asked):
+    """`state`: open, healed, explained, closed or all."""
+
     state: Annotated[str, Field(max_length=20, pattern=r"^[a-z_]*$")] = "open"
     day: Annotated[str, Field(max_length=10, pattern=r"^[0-9-]*$")] = ""
     kind: Annotated[str, Field(max_length=30, pattern=r"^[a-z_]*$")] = ""

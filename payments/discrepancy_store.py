@@ -38,9 +38,9 @@ class Discrepancies:
         change = {"$set": {"state": "healed", "why": "vanished"}, "$push": {"history": {"$each": [step], "$slice": -_LAST}}}
         return (await self._rows.update_many(gone, change)).modified_count
 
-    async def open_subjects(self, day: str, subjects: Collection[str], but: str) -> set[str]:
-        """Those of these subjects that have an open row under another gateway than `but`."""
-        wanted = {"day": day, "subject": {"$in": list(subjects)}, "state": "open", "gateway": {"$ne": but}}
+    async def told_subjects(self, day: str, subjects: Collection[str], but: str) -> set[str]:
+        """Those of these subjects that stand under another gateway than `but`: open, or closed by a human."""
+        wanted = {"day": day, "subject": {"$in": list(subjects)}, "state": {"$in": ["open", "closed"]}, "gateway": {"$ne": but}}
         return {row["subject"] async for row in self._rows.find(wanted, ["subject"])}
 
     async def listed_before(self, day: str, gateway: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -179,7 +179,7 @@ class _Run:
         runs, queue, book = self._desk.runs, self._desk.queue, self._desk.book
         findings = await OtherDays(self._gateway, self._day, runs, queue, book, self._neighbours).judged(differences)
         nobodys = {subject(one.difference.joined) for one in findings if one.difference.detail == "extra" and one.state == "open"}
-        elsewhere = await queue.open_subjects(self._day.isoformat(), nobodys, NOBODYS)
+        elsewhere = await queue.told_subjects(self._day.isoformat(), nobodys, NOBODYS)
         return [one for one in findings if not (one.difference.detail == "extra" and subject(one.difference.joined) in elsewhere)]
 
     async def _neighbours(self, day: date, wanted: Collection[tuple[str, str]]) -> AsyncIterator[StatementLine]:

@@ -23,7 +23,8 @@ async def runs(call: Call) -> Runs:
 @routes.add("GET", "/staff/v1/discrepancies", who="staff", may="reconcile.read", summary="对账差错", query=DiscrepancyQuery, reply=Discrepancies)
 async def listed(call: Call) -> Discrepancies:
     query: DiscrepancyQuery = call.query
-    wanted = {name: value for name, value in (("state", query.state), ("day", query.day), ("kind", query.kind)) if value}
+    asked = {"state": query.state if query.state != "all" else "", "day": query.day, "kind": query.kind}
+    wanted = {name: value for name, value in asked.items() if value}
     rows = await call.deps.discrepancies.listed(wanted, before(query.cursor), query.limit)
     after = cursor(rows[-1]["found_at"]) if len(rows) == query.limit else None
     return Discrepancies(items=[_shape(row) for row in rows], next_cursor=after)

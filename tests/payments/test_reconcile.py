@@ -7,6 +7,7 @@ import pytest
 
 from kit.errors import NotReached
 from kit.mongo import Mongo
+from payments.discrepancies import closed, taken
 from payments.heal import Seen
 from payments.reconcile import reconcile
 from tests.payments.reconciling import BEFORE_NOON, DAY, NEXT_NOON, NOON, Office, Till
@@ -110,6 +111,16 @@ async def test_what_the_gateway_and_the_core_have_and_we_lack_is_told_once(offic
     rows = await office.rows()
     assert list(rows) == ["only_at_gateway paid:P1"]
     assert rows["only_at_gateway paid:P1"]["amounts"]["core"] == 500
+
+
+async def test_what_a_human_closed_does_not_come_back_as_something_only_the_core_has(office: Office) -> None:
+    office.list("P1", 500)
+    office.book_in("P1", 500)
+    await office.run()
+    own = f"only_at_gateway/{DAY}/wechat_v3/paid:P1"
+    await taken(office.desk.queue, own, "li")
+    await closed(office.desk.queue, own, "li", "订单已从备份补回")
+    assert (await office.run(Till("alipay", "alipay", "2088000000000001", {DAY: []}))).open == 0
 
 
 async def test_two_accounts_of_one_day_do_not_see_each_others_money_as_their_own(office: Office) -> None:
