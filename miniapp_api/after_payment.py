@@ -56,8 +56,6 @@ class AfterPayment:
             return "already_paid"
         if order is None or order["state"] != OrderState.CLOSED:
             raise Mismatch("second_transaction", payment.order_no)
-        if order is None or order["state"] != OrderState.CLOSED:
-            raise Mismatch("second_transaction", payment.order_no)
         moved = await self.orders.mark_paid(tx, payment, found_by, OrderState.RETURNING, returning_because="paid_after_close")
         if moved is None:
             raise Mismatch("second_transaction", payment.order_no)

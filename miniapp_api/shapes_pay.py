@@ -82,7 +82,7 @@ class Reason(Asked):
 
 class StaffList(Asked):
     state: Annotated[str, Field(max_length=20, pattern=r"^[a-z_]*$")] = ""
-    cursor: Annotated[str, Field(max_length=40, pattern=r"^[0-9]*$")] = ""
+    cursor: Annotated[str, Field(pattern=r"^([0-9]{1,14}\.[0-9A-Z]{1,40})?$")] = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 

@@ -12,6 +12,7 @@ from kit.crypto import Keyring
 from kit.mongo import AFTER, ASCENDING, DESCENDING, IndexModel, Mongo, Tx
 from payments import ledger
 from payments.gateways import GatewayName, Payment
+from payments.pages import Place, after
 from payments.states import HELD, LIVE, OrderState, before
 
 _LIVE = {"live": True}
@@ -25,8 +26,8 @@ INDEXES = {
             partialFilterExpression={"transaction_id": {"$type": "string"}},
         ),
         IndexModel([("person_id", ASCENDING), ("created_at", DESCENDING)], name="mine"),
-        IndexModel([("state", ASCENDING), ("created_at", DESCENDING)], name="by_state"),
-        IndexModel([("created_at", DESCENDING)], name="newest"),
+        IndexModel([("state", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="newest_of_a_state"),
+        IndexModel([("created_at", DESCENDING), ("_id", DESCENDING)], name="newest_first"),
     ],
     "ledger_entries": [IndexModel([("day", ASCENDING), ("kind", ASCENDING), ("gateway", ASCENDING), ("_id", ASCENDING)], name="of_a_day")],
     "bills_seen": [IndexModel([("person_id", ASCENDING)]), IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=30 * 86400)],
@@ -93,14 +94,13 @@ class Orders:
         """bill id -> its live order."""
         return {row["bill_id"]: row async for row in self._orders.find({"bill_id": {"$in": bill_ids}, **_LIVE})}
 
-    async def listed(self, states: list[str], payees: list[str] | None, before_at: datetime | None, limit: int) -> list[dict[str, Any]]:
-        """For staff: newest first, of these states or of all, of these payees or (None) of all."""
+    async def listed(self, states: list[str], payees: list[str] | None, last: Place | None, limit: int) -> list[dict[str, Any]]:
+        """For staff: newest first after `last`, of these states or of all, of these payees or (None) of all."""
         wanted: dict[str, Any] = {"state": {"$in": states}} if states else {}
         if payees is not None:
             wanted["payee"] = {"$in": payees}
-        if before_at is not None:
-            wanted["created_at"] = {"$lt": before_at}
-        return [row async for row in self._orders.find(wanted, {"payer": 0}).sort("created_at", -1).limit(limit)]
+        wanted |= after("created_at", last)
+        return [row async for row in self._orders.find(wanted, {"payer": 0}).sort([("created_at", -1), ("_id", -1)]).limit(limit)]
 
     def payer(self, order: Mapping[str, Any]) -> str:
         return self._keys.open(order["payer"], f"orders/payer/{order['_id']}")

@@ -5,12 +5,14 @@ from typing import Any, cast
 
 from kit.clock import now
 from kit.mongo import AFTER, ASCENDING, DESCENDING, IndexModel, Mongo, Tx
+from payments.pages import Place, after
 from payments.states import RefundState
 
 INDEXES = {
     "refunds": [
         IndexModel([("order_no", ASCENDING)], name="of_an_order"),
-        IndexModel([("state", ASCENDING), ("requested_at", DESCENDING)], name="by_state"),
+        IndexModel([("state", ASCENDING), ("requested_at", DESCENDING), ("_id", DESCENDING)], name="newest_of_a_state"),
+        IndexModel([("requested_at", DESCENDING), ("_id", DESCENDING)], name="newest_first"),
     ]
 }
 
@@ -28,13 +30,12 @@ class Refunds:
     async def of_order(self, order_no: str) -> list[dict[str, Any]]:
         return [row async for row in self._refunds.find({"order_no": order_no}).sort("requested_at", 1)]
 
-    async def listed(self, states: list[str], payees: list[str] | None, before_at: datetime | None, limit: int) -> list[dict[str, Any]]:
+    async def listed(self, states: list[str], payees: list[str] | None, last: Place | None, limit: int) -> list[dict[str, Any]]:
         wanted: dict[str, Any] = {"state": {"$in": states}} if states else {}
         if payees is not None:
             wanted["payee"] = {"$in": payees}
-        if before_at is not None:
-            wanted["requested_at"] = {"$lt": before_at}
-        return [row async for row in self._refunds.find(wanted).sort("requested_at", -1).limit(limit)]
+        wanted |= after("requested_at", last)
+        return [row async for row in self._refunds.find(wanted).sort([("requested_at", -1), ("_id", -1)]).limit(limit)]
 
     async def move(self, tx: Tx | None, refund_no: str, before: tuple[RefundState, ...], to: RefundState, **facts: Any) -> dict[str, Any] | None:
         """Compare-and-set; None if it was in none of the states `before`."""

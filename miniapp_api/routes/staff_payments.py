@@ -6,10 +6,10 @@ from kit.clock import at_edge
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Routes
 from miniapp_api.routes.bills import refund_entry
-from miniapp_api.routes.cases import before, cursor
 from miniapp_api.shapes import NoBody
 from miniapp_api.shapes_pay import Reason, StaffList, StaffOrder, StaffOrders, StaffRefund, StaffRefunds, StaffRefundWish
 from payments import refunds
+from payments.pages import cursor, place
 from payments.states import TEXTS, OrderState
 from staff.roles import ALL, of_department
 
@@ -19,8 +19,8 @@ routes = Routes()
 @routes.add("GET", "/staff/v1/orders", who="staff", may="orders.read", summary="支付订单", query=StaffList, reply=StaffOrders)
 async def orders(call: Call) -> StaffOrders:
     query: StaffList = call.query
-    rows = await call.deps.paying.orders.listed([query.state] if query.state else [], _payees(call), before(query.cursor), query.limit)
-    after = cursor(rows[-1]["created_at"]) if len(rows) == query.limit else None
+    rows = await call.deps.paying.orders.listed([query.state] if query.state else [], _payees(call), place(query.cursor), query.limit)
+    after = cursor(rows[-1]["created_at"], rows[-1]["_id"]) if len(rows) == query.limit else None
     return StaffOrders(items=[_order(row) for row in rows], next_cursor=after)
 
 
@@ -52,8 +52,8 @@ async def ask(call: Call, order_no: str) -> StaffRefund:
 @routes.add("GET", "/staff/v1/refunds", who="staff", may="orders.read", summary="退款申请", query=StaffList, reply=StaffRefunds)
 async def listed(call: Call) -> StaffRefunds:
     query: StaffList = call.query
-    rows = await call.deps.paying.refunds.listed([query.state] if query.state else [], _payees(call), before(query.cursor), query.limit)
-    after = cursor(rows[-1]["requested_at"]) if len(rows) == query.limit else None
+    rows = await call.deps.paying.refunds.listed([query.state] if query.state else [], _payees(call), place(query.cursor), query.limit)
+    after = cursor(rows[-1]["requested_at"], rows[-1]["_id"]) if len(rows) == query.limit else None
     return StaffRefunds(items=[_refund(row) for row in rows], next_cursor=after)
 
 

@@ -8,7 +8,7 @@ from kit.ids import new_nonce
 from miniapp_api import wiring
 from miniapp_api.settings import Settings
 from staff import accounts, totp
-from staff.roles import EVERYWHERE, Role
+from staff.roles import EVERYWHERE, Role, Scope
 from tests.api.house import Answer, House
 
 OWN = "Kaoshan-2026-tun"
@@ -45,13 +45,13 @@ class Desk:
         return answer
 
 
-async def make_desk(house: House, *roles: Role, ready: bool = True) -> Desk:
+async def make_desk(house: House, *roles: Role, ready: bool = True, scope: Scope = EVERYWHERE) -> Desk:
     """Through the real store, as the command line does; signed in with a password of their own."""
     env = house.stack.env
     keys = {"field_keys": env["ZHANGBAN_FIELD_KEYS"], "index_key": env["ZHANGBAN_INDEX_KEY"]}
     given = Settings(mongo_url=env["MONGO_URL"], mongo_database=env.get("ZHANGBAN_MONGO_DATABASE", "zhangban"), **keys)  # type: ignore[arg-type]
     mongo, staff, _ = wiring.staff_stores(given)
-    handed = await accounts.create(staff, f"t{new_nonce()}", frozenset(roles), EVERYWHERE)
+    handed = await accounts.create(staff, f"t{new_nonce()}", frozenset(roles), scope)
     await mongo.close()
     desk = Desk(house, handed.account_id, handed.username, handed.password, handed.totp_secret)
     if ready:
