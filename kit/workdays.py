@@ -102,14 +102,19 @@ class Calendar:
 
 
 def day_of(moment: datetime) -> date:
-    """The Beijing day of a moment."""
-    return moment.astimezone(BEIJING).date()
+    """The Beijing day of a moment. At the ends of time, where a zone would leave them, the day as given."""
+    try:
+        return moment.astimezone(BEIJING).date()
+    except OverflowError:
+        return moment.date()
 
 
 def end_of(day: date) -> datetime:
     """The last millisecond of a Beijing day: what happens at that moment is in time."""
+    if day in (date.min, date.max):
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
     midnight = datetime(day.year, day.month, day.day, tzinfo=BEIJING)
-    return (midnight + timedelta(days=1, milliseconds=-1)).astimezone(UTC) if day < date.max else datetime.max.replace(tzinfo=UTC)
+    return (midnight + timedelta(days=1, milliseconds=-1)).astimezone(UTC)
 
 
 @cache
