@@ -135,16 +135,26 @@ class Cases:
 
     async def listed(self, request: Request) -> HTTPResponse:
         """World control: every case, the newest first, with what was filed and what may be done next."""
-        rows = []
-        for _, case in self._book.every("case"):
-            content = self._book.get("case_content", case["case_no"]) or {}
-            person = self._book.get("person", content.get("person", "")) or {}
-            by = self._book.get("person", content.get("by_person_id") or "") or {}
-            told = {name: content.get(name) for name in ("answers", "subject", "project_code", "joint_id")}
-            told |= {"applicant": person.get("name"), "by": by.get("name"), "materials": self._content.told(content.get("materials") or [])}
-            told |= {"subject_name": self._content.name_of(content.get("subject") or ""), "corrections": len(content.get("corrections") or [])}
-            rows.append({**case, "allowed": list(ALLOWED.get(case["state"], ())), **told})
-        return json({"cases": sorted(rows, key=lambda case: case["submitted_at"], reverse=True)[:200]})
+        newest = sorted((case for _, case in self._book.every("case")), key=lambda case: case["submitted_at"], reverse=True)[:200]
+        return json({"cases": [{**case, "allowed": list(ALLOWED.get(case["state"], ())), **self._filed(case)} for case in newest]})
+
+    def _filed(self, case: dict[str, Any]) -> dict[str, Any]:
+        """For whom it is and what was handed in; `labels` and `words` say the form's own names of fields and of coded answers."""
+        content = self._book.get("case_content", case["case_no"]) or {}
+        person = self._book.get("person", content.get("person", "")) or {}
+        by = self._book.get("person", content.get("by_person_id") or "") or {}
+        form = ((self._items.record(case["item_code"]) or {}).get("item") or {}).get("form") or {}
+        fields = {name: one for name, one in (form.get("properties") or {}).items() if isinstance(one, dict)}
+        return {
+            **{name: content.get(name) for name in ("answers", "subject", "project_code", "joint_id")},
+            "applicant": person.get("name"),
+            "by": by.get("name"),
+            "subject_name": self._content.name_of(content.get("subject") or ""),
+            "materials": self._content.told(content.get("materials") or []),
+            "corrections": len(content.get("corrections") or []),
+            "labels": {name: one["title"] for name, one in fields.items() if one.get("title")},
+            "words": {name: one["x-labels"] for name, one in fields.items() if one.get("x-labels")},
+        }
 
 
 def _papers(case: dict[str, Any], move: dict[str, Any], due_at: str | None) -> dict[str, Any]:

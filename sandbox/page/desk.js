@@ -1,12 +1,13 @@
 // The clerk's desk: cases, and the moves that are allowed now.
 
 import { billForm } from "./bills.js";
+import { materials, parties } from "./content.js";
 import { button, byId, call, fact, guarded, h, keptList, moment, shortNo, toast } from "./dom.js";
+import { findingRows, sentence } from "./findings.js";
 
-const STATES = { submitted: "已提交", accepted: "已受理", corrections: "待补正", approved: "已通过", rejected: "不予批准", issued: "已发证", withdrawn: "已撤回" };
+const STATES = { submitted: "已提交", accepted: "已受理", corrections: "待补正", approved: "已通过", rejected: "不予批准", issued: "已发证", withdrawn: "已撤回", supplemented: "已补正" };
 const MOVES = { accepted: "受理", corrections: "要求补正", approved: "通过", rejected: "不予批准", issued: "发证", withdrawn: "撤回" };
-const TARGETS = { material: "材料", field: "字段", case: "整件" };
-const FIELDS = { name: "姓名", id_number: "身份证号", phone: "手机号", address: "地址" };
+const FIELDS = { name: "姓名", id_number: "身份证号", phone: "手机号", address: "地址", uscc: "统一社会信用代码", enterprise_name: "单位名称" };
 
 /** Gives show(cases). `changed` is called after every move. */
 export function desk(changed) {
@@ -28,15 +29,17 @@ function caseCard(first, changed) {
   const opinionRow = h("div", { class: "opinion" }, h("label", { for: opinion.id, text: "意见（可不填）" }), opinion);
   const moves = h("div", { class: "buttons" });
   const done = h("p", { class: "hint", text: "没有可做的操作了。" });
-  const form = correctionsForm(caseNo, Object.keys(first.answers ?? {}), (findings) => move("corrections", findings));
-  const answers = h("details", {}, h("summary", { text: "申请人填写的内容" }), answersList(first.answers ?? {}));
-  const node = h("article", { class: "card", "aria-label": `${first.item_name} ${caseNo}` }, h("div", { class: "card-head" }, title, state), facts, answers, steps, opinionRow, moves, form.node, done, billForm(caseNo, changed).node);
+  const form = correctionsForm(caseNo, Object.keys(first.answers ?? {}), (findings, due) => move("corrections", { findings, ...(due ? { due_at: due } : {}) }));
+  const answers = h("div");
+  const filed = h("div");
+  const content = h("details", {}, h("summary", { text: "填写的内容和材料" }), answers, h("h4", { text: "材料" }), filed);
+  const node = h("article", { class: "card", "aria-label": `${first.item_name} ${caseNo}` }, h("div", { class: "card-head" }, title, state), facts, content, steps, opinionRow, moves, form.node, done, billForm(caseNo, changed).node);
 
   let touched = false; // a card once worked on stays in sight
   for (const kind of ["click", "input"]) node.addEventListener(kind, () => { touched = true; });
 
-  async function move(to, findings = []) {
-    await call("POST", `/core/cases/${encodeURIComponent(caseNo)}/moves`, { to, text: opinion.value.trim(), findings });
+  async function move(to, more = {}) {
+    await call("POST", `/core/cases/${encodeURIComponent(caseNo)}/moves`, { to, text: opinion.value.trim(), ...more });
     opinion.value = "";
     form.close();
     toast(`${MOVES[to]}：${first.item_name} ${shortNo(caseNo)}`);
@@ -52,7 +55,9 @@ function caseCard(first, changed) {
     const hadFocus = moves.contains(document.activeElement);
     state.textContent = STATES[one.state] ?? one.state;
     state.dataset.state = one.state;
-    facts.replaceChildren(...fact("办件编号", one.case_no, "number"), ...fact("申请人", one.applicant ?? "（查不到）"), ...fact("提交时间", moment(one.submitted_at)));
+    facts.replaceChildren(...fact("办件编号", one.case_no, "number"), ...parties(one), ...fact("提交时间", moment(one.submitted_at)), ...(one.corrections ? fact("补正", `交来 ${one.corrections} 次`) : []));
+    answers.replaceChildren(answersList(one));
+    filed.replaceChildren(...materials(one.materials ?? []));
     steps.replaceChildren(...one.timeline.map(step));
     moves.replaceChildren(...one.allowed.map(moveButton));
     opinionRow.hidden = one.allowed.length === 0;
@@ -63,8 +68,8 @@ function caseCard(first, changed) {
   return { node, update, busy: () => touched };
 }
 
-function answersList(answers) {
-  const rows = Object.entries(answers).flatMap(([name, value]) => fact(FIELDS[name] ?? name, readable(value)));
+function answersList({ answers, labels, words }) {
+  const rows = Object.entries(answers ?? {}).flatMap(([name, value]) => fact(labels[name] ?? FIELDS[name] ?? name, words[name]?.[value] ?? readable(value)));
   return rows.length ? h("dl", { class: "facts" }, ...rows) : h("p", { class: "hint", text: "没有填写内容。" });
 }
 
@@ -75,78 +80,45 @@ function readable(value) {
 }
 
 function step(one) {
-  const findings = one.findings.map((each) => {
-    const what = each.target === "case" ? TARGETS.case : `${TARGETS[each.target] ?? each.target}“${each.name || "未写名称"}”`;
-    return h("li", { text: `${what}：${each.problem}${each.fix ? `（${each.fix}）` : ""}` });
-  });
+  const findings = one.findings.map((each) => h("li", { text: sentence(each) }));
   return h(
     "li",
     {},
     h("strong", { text: STATES[one.state] ?? one.state }),
     h("time", { datetime: one.at, text: moment(one.at) }),
+    papers(one),
     one.text ? h("p", { text: one.text }) : null,
     findings.length ? h("ul", {}, ...findings) : null,
   );
 }
 
+/** The numbered paper behind a step. */
+function papers({ notice, receipt }) {
+  if (notice) return h("p", { class: "hint number", text: `补正通知 ${shortNo(notice.notice_no)}，第 ${notice.ordinal} 次${notice.due_at ? `，期限 ${moment(notice.due_at)}` : ""}` });
+  return receipt ? h("p", { class: "hint number", text: `受理号 ${shortNo(receipt.receipt_no)}，自 ${moment(receipt.received_at)} 起算` }) : null;
+}
+
 /** Several findings at once, so that the resident is told everything the first time. */
 function correctionsForm(caseNo, fields, send) {
-  const rows = h("div", { class: "rows" });
   const names = h("datalist", { id: `fields-${caseNo}` }, ...fields.map((name) => h("option", { value: FIELDS[name] ?? name })));
   const late = h("p", { class: "warn", text: "办件的状态已经变了，现在不能再要求补正。", hidden: true });
-  const add = h("button", { type: "button", text: "再加一条", onclick: () => addRow(true) });
+  const add = h("button", { type: "button", text: "再加一条", onclick: () => rows.add(true) });
+  const rows = findingRows(names.id, () => add);
+  const due = h("input", { type: "date" });
   const cancel = h("button", { type: "button", text: "取消", onclick: close });
-  const node = h("form", { class: "corrections", hidden: true, "aria-label": "要求补正", onsubmit: guarded(() => send(findings())) });
-  node.append(h("h4", { text: "要求补正：一次写全" }), late, rows, names, h("div", { class: "buttons" }, add, h("button", { class: "main", text: "发出补正要求" }), cancel));
-
-  function addRow(focus) {
-    const target = h("select", { name: "target" }, ...Object.entries(TARGETS).map(([value, text]) => h("option", { value, text })));
-    const name = h("input", { name: "name", autocomplete: "off", maxlength: "100" });
-    const remove = h("button", { type: "button", class: "remove", text: "删去这条", onclick: () => { row.remove(); number(); add.focus(); } });
-    const row = h(
-      "fieldset",
-      { class: "row" },
-      h("legend"),
-      h("label", {}, "对象", target),
-      h("label", {}, "名称", name),
-      h("label", { class: "long" }, "问题（必填）", h("input", { name: "problem", required: true, autocomplete: "off", maxlength: "300" })),
-      h("label", { class: "long" }, "怎么改", h("input", { name: "fix", autocomplete: "off", maxlength: "300" })),
-      remove,
-    );
-    target.addEventListener("change", () => {
-      name.disabled = target.value === "case"; // the whole case has no name
-      if (target.value === "field") name.setAttribute("list", names.id); else name.removeAttribute("list");
-    });
-    rows.append(row);
-    number();
-    if (focus) target.focus();
-  }
-
-  function number() {
-    const all = [...rows.children];
-    all.forEach((row, at) => {
-      row.querySelector("legend").textContent = `第 ${at + 1} 条`;
-      row.querySelector(".remove").hidden = all.length === 1;
-    });
-  }
-
-  function findings() {
-    return [...rows.children].map((row) => {
-      const read = (name) => row.querySelector(`[name=${name}]`).value.trim();
-      const target = read("target");
-      return { target, name: target === "case" ? "" : read("name"), problem: read("problem"), fix: read("fix") };
-    });
-  }
+  const node = h("form", { class: "corrections", hidden: true, "aria-label": "要求补正", onsubmit: guarded(() => send(rows.read(), due.value ? `${due.value}T18:00:00+08:00` : "")) });
+  node.append(h("h4", { text: "要求补正：一次写全" }), late, rows.node, names, h("label", { class: "due" }, "补正期限（可不填）", due), h("div", { class: "buttons" }, add, h("button", { class: "main", text: "发出补正要求" }), cancel));
 
   function open() {
-    if (!rows.children.length) addRow(false);
+    if (rows.isEmpty()) rows.add(false);
     node.hidden = false;
-    rows.querySelector("select").focus();
+    rows.node.querySelector("select").focus();
   }
 
   function close() {
     node.hidden = true;
-    rows.replaceChildren();
+    due.value = "";
+    rows.clear();
   }
   return { node, open, close, stale: (is) => { late.hidden = !is; } };
 }

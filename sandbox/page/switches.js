@@ -38,7 +38,7 @@ const PARTIES = {
       { name: "hide_settlements_ms", text: "入账后查不到", unit: "毫秒", max: 600000, step: 100 },
       LOSE,
       DOWN,
-      { name: "not_idempotent", text: "不去重：同一笔核销、冲销再记一次" },
+      { name: "not_idempotent", text: "不去重：同一笔核销、冲销、补正、撤回、出示再记一次" },
     ],
   },
   wechat_messages: {

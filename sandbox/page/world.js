@@ -5,6 +5,8 @@ import { cashier } from "./cashier.js";
 import { chatBox } from "./chat.js";
 import { desk } from "./desk.js";
 import { button, byId, call, clockTime, copy, guarded, h, keptList, moment, shortNo, toast } from "./dom.js";
+import { papers } from "./papers.js";
+import { prechecks } from "./prechecks.js";
 import { switches } from "./switches.js";
 
 const POLL_MS = 1500;
@@ -49,7 +51,8 @@ function personCard(first) {
   const code = h("div", { class: "code", role: "status" });
   const buttons = CODES.map((one) => button(one.text, async () => code.replaceChildren(codeBox(one.told, await one.ask(person)))));
   const chat = chatBox(person, first.name, () => refresh());
-  const node = h("article", { class: "card", "aria-label": first.name }, h("h3", { text: first.name }), pending, facts, h("div", { class: "buttons small" }, ...buttons), code, chat.node);
+  const own = papers(person, first.name, () => refresh());
+  const node = h("article", { class: "card", "aria-label": first.name }, h("h3", { text: first.name }), pending, facts, h("div", { class: "buttons small" }, ...buttons), code, own.node, chat.node);
 
   async function answer(what, told) {
     await call("POST", `/people/${encodeURIComponent(person)}/${what}`, {});
@@ -65,8 +68,9 @@ function personCard(first) {
     pending.hidden = one.pending === 0;
     node.classList.toggle("waiting", one.pending > 0);
     chat.update(one.lines);
+    own.update(one);
   }
-  return { node, update, busy: () => code.hasChildNodes() || chat.busy() };
+  return { node, update, busy: () => code.hasChildNodes() || chat.busy() || own.busy() };
 }
 
 function codeBox(told, answer) {
@@ -142,13 +146,14 @@ const showCases = desk(refresh);
 const showFaults = switches(refresh);
 const showBills = bills(refresh);
 const showOrders = cashier(refresh);
+const showPrechecks = prechecks(refresh);
 let asked = 0;
 let told = 0;
 
 /** Everything at once; an answer older than one already shown is dropped. */
 async function refresh() {
   const own = ++asked;
-  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages", "/core/bills", "/wallets/orders"];
+  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages", "/core/bills", "/wallets/orders", "/core/prechecks"];
   let answers;
   try {
     answers = await Promise.all(paths.map((path) => call("GET", path)));
@@ -158,7 +163,7 @@ async function refresh() {
   }
   if (own < told) return;
   told = own;
-  const [people, cases, messages, webhooks, faults, chats, owed, wallets] = answers;
+  const [people, cases, messages, webhooks, faults, chats, owed, wallets, checks] = answers;
   names = new Map(people.people.map((one) => [one.person, one.name]));
   peopleNow(people.people, chats.lines);
   showCases(cases.cases);
@@ -167,6 +172,7 @@ async function refresh() {
   showFaults(faults);
   showBills(owed.bills.map((one) => ({ ...one, name: nameOf(one.person_id) })));
   showOrders(wallets.orders.map((one) => ({ ...one, name: nameOf(one.person) })));
+  showPrechecks(checks.prechecks);
   linked(true);
 }
 
