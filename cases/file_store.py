@@ -77,7 +77,7 @@ class Files:
 
     async def begin(self, file: NewFile, owner: Owner) -> None:
         """Nobody sees it yet. Should this process die, `overdue` finds it."""
-        row = {
+        row: dict[str, Any] = {
             "_id": file.id,
             "owner": owner.key,
             "person_id": owner.person_id,

@@ -7,6 +7,8 @@
     ├── NotFound         404
     ├── Conflict         409
     ├── VersionConflict  412
+    ├── TooLarge         413
+    ├── TooSlow          408
     ├── TooMany          429  Retry-After
     └── Unavailable      503  Retry-After, retryable
 
@@ -66,6 +68,14 @@ class InFlight(AppError):
 
 class VersionConflict(AppError):
     status = 412
+
+
+class TooLarge(AppError):
+    status = 413
+
+
+class TooSlow(AppError):
+    status = 408
 
 
 class TooMany(AppError):

@@ -103,6 +103,7 @@ class Route:
     media: Mapping[str, Any] | None  # media type -> shape, where the answer is not one JSON document
     keep_days: int | None  # how long an idempotent answer is kept; None: for ever
     may: Permission | None  # what staff need to be allowed; None: any of them
+    upload: bool  # the body is a file: the handler reads it piece by piece (miniapp_api/upload.py)
 
     @property
     def name(self) -> str:
@@ -128,12 +129,15 @@ class Routes(list[Route]):
         media: Mapping[str, Any] | None = None,
         keep_days: int | None = 30,
         may: Permission | None = None,
+        upload: bool = False,
     ) -> Callable[[Handler], Handler]:
         """`summary` in Chinese for the docs; `hidden` leaves it out of them. HEAD comes with GET. `may` goes with who="staff"."""
 
         def register(handler: Handler) -> Handler:
             no_query = None if query is None else query()
-            self.append(Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden, no_query, media, keep_days, may))
+            self.append(
+                Route(method, path, who, summary, handler, body, query, reply, status, idempotent, hidden, no_query, media, keep_days, may, upload)
+            )
             return handler
 
         return register
@@ -144,7 +148,7 @@ def mount(app: Sanic[Any, Any], routes: list[Route], deps: Deps) -> None:
         entry = _entry(route, deps)
         name = re.sub(r"\W+", "_", f"{route.method} {route.path}").strip("_").lower()
         methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
-        app.add_route(entry, route.path, methods=methods, name=name, ctx_who=route.who)  # type: ignore[arg-type]  # Sanic's own streams are no HTTPResponse
+        app.add_route(entry, route.path, methods=methods, name=name, stream=route.upload, ctx_who=route.who)  # type: ignore[arg-type]  # Sanic's own streams are no HTTPResponse
 
 
 def _entry(route: Route, deps: Deps) -> Callable[..., Coroutine[Any, Any, Response]]:

@@ -6,12 +6,12 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from bot import wechat_reply
-from cases import submit
+from cases import file_scan, files, submit
 from content import publications
 from content.sync import reshape, sync, take_effect
 from kit.outbox import Handler, Row, Worker
 from kit.repeat import every
-from miniapp_api import identity_told, payment_told
+from miniapp_api import file_refused, identity_told, payment_told
 from miniapp_api.after_payment import TELL
 from miniapp_api.case_moved import look_at_feed
 from miniapp_api.identity_changed import TELL as IDENTITY_TELL
@@ -24,6 +24,7 @@ from payments.paying import Paying
 log = logging.getLogger(__name__)
 
 RECONCILE_SECONDS = 600.0
+SWEEP_SECONDS = 600.0
 
 
 def worker(deps: Deps) -> Worker:
@@ -39,7 +40,12 @@ def worker(deps: Deps) -> Worker:
         await identity_told.tell(deps, row)
 
     handlers: dict[str, Handler] = {submit.KIND: file_case, push.KIND: push_message, IDENTITY_TELL: tell_of_identity}
-    return Worker(deps.outbox, {**handlers, **money(deps)}, slots=16)
+    return Worker(deps.outbox, {**handlers, **uploads(deps), **money(deps)}, slots=16)
+
+
+def uploads(deps: Deps) -> dict[str, Handler]:
+    """What the request that stored a file could not see through."""
+    return {file_scan.SCAN: lambda row: file_scan.scan(deps.files, row), file_scan.TELL: lambda row: file_refused.tell(deps, row)}
 
 
 def money(deps: Deps) -> dict[str, Handler]:
@@ -80,12 +86,18 @@ async def run(deps: Deps) -> None:
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: sync_items(deps))),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: take_publications(deps))),
         asyncio.create_task(every(RECONCILE_SECONDS, lambda: reconcile_by_itself(deps), "not reconciled")),
+        asyncio.create_task(every(SWEEP_SECONDS, lambda: sweep_files(deps), "files not swept")),
     ]
     await stop.wait()
     outbox.stop()
     for job in jobs[1:]:
         job.cancel()
     await asyncio.gather(*jobs, return_exceptions=True)
+
+
+async def sweep_files(deps: Deps) -> None:
+    if gone := await files.sweep(deps.files):
+        log.info("unused files forgotten", extra={"files": gone})
 
 
 async def sync_items(deps: Deps) -> None:

@@ -11,7 +11,14 @@ from staff.roles import GRANTED, ROLES
 
 _PARAMETER = re.compile(r"<(\w+)(?::\w+)?>")
 _REF = "#/components/schemas/{model}"
-_WHO = {"anyone": "任何人", "guest": "任何人；带登录令牌则以本人身份", "resident": "已登录居民", "core": "核心平台", "gateway": "支付平台", "operator": "运维"}
+_WHO = {
+    "anyone": "任何人",
+    "guest": "任何人；带登录令牌则以本人身份",
+    "resident": "已登录居民",
+    "core": "核心平台",
+    "gateway": "支付平台",
+    "operator": "运维",
+}
 _SCHEMES = {
     "session": {"type": "http", "scheme": "bearer", "description": "登录得到的 token"},
     "staff_session": {"type": "http", "scheme": "bearer", "description": "工作人员登录（口令和动态口令）得到的 token"},
@@ -63,7 +70,18 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if route.body is not None:
         required = bool(TypeAdapter(route.body).json_schema().get("required")) or route.method != "POST"
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _schema(route.body, schemas)}}}
+    if route.upload:
+        operation["requestBody"] = _multipart()
     return operation
+
+
+def _multipart() -> dict[str, Any]:
+    """One file, and what it is for."""
+    fields = {
+        "file": {"type": "string", "contentMediaType": "application/octet-stream", "description": "JPG、PNG、PDF 或 OFD，一次一个"},
+        "purpose": {"type": "string", "maxLength": 40, "pattern": "^[a-z0-9_-]*$", "description": "用途，可不填"},
+    }
+    return {"required": True, "content": {"multipart/form-data": {"schema": {"type": "object", "properties": fields, "required": ["file"]}}}}
 
 
 def _tag(path: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from kit import kill_points
+from kit.clamd import Clamd
 from miniapp_api import settings_pay
 from miniapp_api.settings_wechat import WeChatMessagesAccount, wechat_accounts
 
@@ -60,6 +61,14 @@ class Settings(BaseSettings):
     cooling_hours: int = Field(default=48, ge=24, le=72)  # after a change of phone: licences, deliveries and refunds wait
     consents_required: bool | None = None  # real name only after consent to sensitive data; None: in production
     metrics_token: SecretStr | None = None  # empty closes /metrics in production
+
+    file_max_mb: int = Field(default=20, ge=1, le=100)  # one upload
+    file_max_megapixels: int = Field(default=50, ge=1, le=100)  # a picture; while it is drawn anew it takes 5 MB a megapixel
+    file_max_pages: int = Field(default=200, ge=1, le=2000)
+    file_quota_mb: int = Field(default=500, ge=1)  # all files of one person or enterprise
+    file_quota_files: int = Field(default=500, ge=1)
+    uploads: str = ""  # folder on a disk, for what is being received; empty: the system's temporary one
+    clamd_url: str = Field(default="", validation_alias="CLAMD_URL")  # tcp://host:port or unix:///path; empty: files are not scanned
 
     core_url: str = ""  # up to and with /core/v1
     core_client_id: str = ""
@@ -153,7 +162,7 @@ def check(settings: Settings) -> None:
         problems.append("ZHANGBAN_PACKAGES 指向的文件不存在：请检查路径，或删去此设置以使用内置的一件事清单")
     if settings.everyday_words and not Path(settings.everyday_words).exists():
         problems.append("ZHANGBAN_EVERYDAY_WORDS 指向的文件或文件夹不存在：请检查路径，或删去此设置")
-    problems += _keys(settings) + _assistant(settings)
+    problems += _keys(settings) + _assistant(settings) + _files(settings)
     problems += settings.wechat_message_accounts()[1]
     problems += _paying(settings)
     if settings.profile == "production":
@@ -194,6 +203,18 @@ def _assistant(settings: Settings) -> list[str]:
         problems.append("设了 RASA_URL 或 ZHANGBAN_ACTIONS_PORT，就要用 ZHANGBAN_ACTIONS_SECRET 给出与 Rasa 共用的密钥")
     elif settings.profile == "production" and 0 < len(secret(settings.actions_secret)) < ACTIONS_SECRET_LENGTH:
         problems.append(f"ZHANGBAN_ACTIONS_SECRET 太短：正式环境至少 {ACTIONS_SECRET_LENGTH} 个字符")
+    return problems
+
+
+def _files(settings: Settings) -> list[str]:
+    problems = []
+    if settings.uploads and not os.access(settings.uploads, os.W_OK | os.X_OK):
+        problems.append("ZHANGBAN_UPLOADS 指向的文件夹不存在或不能写入：请检查，或删去此设置以使用系统的临时文件夹")
+    if settings.clamd_url:
+        try:
+            Clamd(settings.clamd_url)
+        except ValueError:
+            problems.append("CLAMD_URL 应为 tcp://主机:端口 或 unix:///套接字的路径；没有 ClamAV 就删去此设置，上传的文件不做病毒扫描")
     return problems
 
 

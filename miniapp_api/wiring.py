@@ -15,7 +15,9 @@ from bot.turn import Assistant
 from bot.wechat import Account
 from bot.wechat_reply import Replying
 from bot.wechat_store import WeChatMessages
+from cases import file_store
 from cases import store as cases_store
+from cases.file_keeping import Filekeeping
 from cases.store import Cases
 from cases.submit import Filing
 from content import publications_store
@@ -33,7 +35,7 @@ from content.tallies import Tallies
 from core.client import Core, CoreAccount
 from core.subjects import CoreSubjects
 from core.types import Applicant
-from kit import idempotency, outbox
+from kit import blobs, idempotency, outbox
 from kit.alipay import Alipay
 from kit.crypto import Keyring
 from kit.http import Http
@@ -43,13 +45,14 @@ from kit.outbox import Outbox
 from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from kit.wechat_crypto import WeChatCrypto
-from miniapp_api import wiring_pay
+from miniapp_api import wiring_files, wiring_pay
 from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnMatters
 from miniapp_api.identity_changed import IdentityChanged
 from miniapp_api.limiter import Limiter
 from miniapp_api.settings import Settings, secret, unbase64
 from miniapp_api.settings_wechat import WeChatMessagesAccount
+from miniapp_api.upload import Places
 from notify import store as notify_store
 from notify.push import Pushing
 from notify.store import Messages
@@ -96,6 +99,8 @@ class Deps:
     packages: Packages
     cases: Cases
     filing: Filing
+    files: Filekeeping
+    uploads: Places
     messages: Messages
     pushing: Pushing
     assistant: Assistant
@@ -110,7 +115,18 @@ class Deps:
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
-        stores = (residents_store, content_store, content_tallies, publications_store, cases_store, notify_store, bot_store, wechat_store)
+        stores = (
+            residents_store,
+            content_store,
+            content_tallies,
+            publications_store,
+            cases_store,
+            file_store,
+            blobs,
+            notify_store,
+            bot_store,
+            wechat_store,
+        )
         for module in (outbox, idempotency, *stores, order_store, refund_store, reconcile_store, discrepancy_store, staff_store, staff_audit):
             await self.mongo.create_indexes(module.INDEXES)
 
@@ -155,7 +171,7 @@ def build(settings: Settings) -> Deps:
     box, residents, content = Outbox(mongo), Residents(mongo, keys), Content(mongo)
     publication_store = PublicationStore(mongo)
     cases, messages = Cases(mongo, keys), Messages(mongo)
-    tallies = Tallies(mongo)
+    tallies, files = Tallies(mongo), wiring_files.keeping(settings, mongo, keys, box)
     words = [Path(settings.everyday_words)] if settings.everyday_words else []
     catalogue = Catalogue(content, Finder(content, tallies, words), keep=settings.guide_cache_seconds)
     accounts = settings.wechat_message_accounts()[0]
@@ -194,6 +210,8 @@ def build(settings: Settings) -> Deps:
         packages=Packages(catalogue, PackageFile(Path(settings.packages) if settings.packages else BUILT_IN)),
         cases=cases,
         filing=Filing(mongo, cases, box, core, Applicants(residents)),
+        files=files,
+        uploads=Places(),
         messages=messages,
         pushing=Pushing(mongo, messages, box, residents, {**channels}),
         assistant=assistant,

@@ -1,0 +1,27 @@
+"""Story: a scanner that was away found something in a file sent earlier. Nobody waits for an answer any more, so the inbox tells."""
+
+from typing import Any
+
+from cases.file_check import refused
+from kit.mongo import DuplicateKeyError, Tx
+from kit.outbox import Row
+from miniapp_api.wiring import Deps
+
+
+async def tell(deps: Deps, row: Row) -> None:
+    """Worker; payload {file_id}. Only the inbox: there is no template of the channels for this."""
+    file = await deps.files.store.any_file(row.payload["file_id"])
+    if file is None or file["person_id"] is None:
+        await deps.outbox.done(row.key)
+        return
+    text = f"您上传的“{file['name']}”{refused('infected').title.removeprefix('文件')}。"
+    content: dict[str, Any] = {"kind": "file_refused", "template_key": "file_refused", "case_no": None, "text": text, "values": {}}
+
+    async def both(tx: Tx) -> None:
+        await deps.messages.add(tx, row.key, file["person_id"], content, [])
+        await deps.outbox.done(row.key, tx)
+
+    try:
+        await deps.mongo.transaction(both)
+    except DuplicateKeyError:
+        await deps.outbox.done(row.key)  # told already; only the end of the row was lost
