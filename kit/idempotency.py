@@ -1,6 +1,7 @@
 """Idempotency-Key: the same key and body give the byte-equal answer; another body is 422; still running is 409.
 
-The answer is kept in the transaction of the effect. A refusal frees the key, so that a corrected request may use it again.
+The answer is kept in the transaction of the effect, sealed: it may hold a code that only its reader may see. A refusal frees the key, so that
+a corrected request may use it again.
 """
 
 import hashlib
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from kit.clock import now
+from kit.crypto import Keyring
 from kit.errors import InFlight, Invalid
 from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, Tx
 
@@ -25,8 +27,9 @@ class Answer:
 class Keys:
     """One row per (scope, key). `keep_days=None` keeps it forever (money)."""
 
-    def __init__(self, mongo: Mongo) -> None:
+    def __init__(self, mongo: Mongo, keys: Keyring) -> None:
         self._rows = mongo[COLLECTION]
+        self._keys = keys
 
     async def begin(self, scope: str, key: str, body: bytes) -> Answer | None:
         """None: go on, the key is ours. Raises InFlight (409) or Invalid (422)."""
@@ -43,7 +46,7 @@ class Keys:
         if row["digest"] != digest:
             raise Invalid("idempotency_key_reused", "同一个 Idempotency-Key 用在了不同的内容上，请为新的请求换一个")
         if "status" in row:
-            return Answer(row["status"], row["body"])
+            return Answer(row["status"], self._opened(row_id, row["body"]))
         taken = {"_id": row_id, "until": row["until"], "status": {"$exists": False}}
         if row["until"] < now() and (await self._rows.update_one(taken, {"$set": {"until": fresh["until"]}})).modified_count:
             return None
@@ -51,16 +54,22 @@ class Keys:
 
     async def finish(self, scope: str, key: str, answer: Answer, tx: Tx | None = None, keep_days: int | None = 30) -> None:
         """Keep the answer, in the transaction that makes it true."""
-        change: dict[str, dict[str, object]] = {"$set": {"status": answer.status, "body": answer.body}}
+        row_id = _row_id(scope, key)
+        sealed = self._keys.seal(answer.body.decode(), f"idempotency/body/{row_id}")
+        change: dict[str, dict[str, object]] = {"$set": {"status": answer.status, "body": sealed}}
         if keep_days is None:
             change["$unset"] = {"forget_at": ""}
         else:
             change["$set"]["forget_at"] = now() + timedelta(days=keep_days)
-        await self._rows.update_one({"_id": _row_id(scope, key)}, change, session=tx)
+        await self._rows.update_one({"_id": row_id}, change, session=tx)
 
     async def free(self, scope: str, key: str) -> None:
         """Nothing came of it: the key may be used again."""
         await self._rows.delete_one({"_id": _row_id(scope, key), "status": {"$exists": False}})
+
+    def _opened(self, row_id: str, body: bytes | str) -> bytes:
+        """Bytes are the answers of an earlier release, which were not sealed."""
+        return body if isinstance(body, bytes) else self._keys.open(body, f"idempotency/body/{row_id}").encode()
 
 
 def _row_id(scope: str, key: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 
 from bot import wechat_reply
 from cases import file_scan, files, submit
+from cases.deeming import deem_accepted
 from content import publications
 from content.sync import reshape, sync, take_effect
+from kit.clock import now
 from kit.outbox import Handler, Row, Worker
 from kit.repeat import every
 from miniapp_api import file_refused, identity_told, payment_told
@@ -23,6 +25,7 @@ from payments.paying import Paying
 
 log = logging.getLogger(__name__)
 
+CLOCK_SECONDS = 60.0
 RECONCILE_SECONDS = 600.0
 SWEEP_SECONDS = 600.0
 
@@ -84,6 +87,7 @@ async def run(deps: Deps) -> None:
         asyncio.create_task(outbox.run()),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: look_at_feed(deps))),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: sync_items(deps))),
+        asyncio.create_task(every(CLOCK_SECONDS, lambda: look_at_clocks(deps), "days of first replies not looked at")),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: take_publications(deps))),
         asyncio.create_task(every(RECONCILE_SECONDS, lambda: reconcile_by_itself(deps), "not reconciled")),
         asyncio.create_task(every(SWEEP_SECONDS, lambda: sweep_files(deps), "files not swept")),
@@ -98,6 +102,12 @@ async def run(deps: Deps) -> None:
 async def sweep_files(deps: Deps) -> None:
     if gone := await files.sweep(deps.files):
         log.info("unused files forgotten", extra={"files": gone})
+
+
+async def look_at_clocks(deps: Deps) -> None:
+    """行政许可法 §32: five working days for the first word about an application."""
+    await deps.workdays.refresh()
+    await deem_accepted(deps.case_clocks, deps.workdays.current, now())
 
 
 async def sync_items(deps: Deps) -> None:

@@ -162,6 +162,7 @@ class Submitted(Told):
 
 
 class PageQuery(Asked):
+    progress_secret: str | None = Field(description="公开查询进度用的查询码；办件详情里也能看到")
     cursor: Annotated[str, Field(max_length=40, pattern=r"^[0-9]*$")] = ""
     limit: Annotated[int, Field(ge=1, le=50)] = 20
 
@@ -179,20 +180,6 @@ class CaseEntry(Told):
 class CaseList(Told):
     items: list[CaseEntry]
     next_cursor: str | None
-
-
-class Move(Told):
-    version: int
-    state: str
-    state_text: str
-    at: str
-    text: str
-    findings: list[dict[str, Any]]
-
-
-class CaseDetail(CaseEntry):
-    version: int
-    timeline: list[Move]
 
 
 class ChannelOutcome(Told):

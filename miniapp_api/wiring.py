@@ -15,9 +15,11 @@ from bot.turn import Assistant
 from bot.wechat import Account
 from bot.wechat_reply import Replying
 from bot.wechat_store import WeChatMessages
-from cases import file_store
+from cases import clock_store, file_store, progress_tries
 from cases import store as cases_store
+from cases.clock_store import CaseClocks
 from cases.file_keeping import Filekeeping
+from cases.progress_tries import Tries
 from cases.store import Cases
 from cases.submit import Filing
 from content import publications_store
@@ -35,7 +37,7 @@ from content.tallies import Tallies
 from core.client import Core, CoreAccount
 from core.subjects import CoreSubjects
 from core.types import Applicant
-from kit import blobs, idempotency, outbox
+from kit import blobs, idempotency, outbox, workdays
 from kit.alipay import Alipay
 from kit.crypto import Keyring
 from kit.http import Http
@@ -45,6 +47,7 @@ from kit.outbox import Outbox
 from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from kit.wechat_crypto import WeChatCrypto
+from kit.workdays import Workdays
 from miniapp_api import wiring_files, wiring_pay
 from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnMatters
@@ -98,6 +101,9 @@ class Deps:
     tallies: Tallies
     packages: Packages
     cases: Cases
+    case_clocks: CaseClocks
+    progress_tries: Tries
+    workdays: Workdays
     filing: Filing
     files: Filekeeping
     uploads: Places
@@ -127,7 +133,8 @@ class Deps:
             bot_store,
             wechat_store,
         )
-        for module in (outbox, idempotency, *stores, order_store, refund_store, reconcile_store, discrepancy_store, staff_store, staff_audit):
+        money = (order_store, refund_store, reconcile_store, discrepancy_store)
+        for module in (outbox, idempotency, workdays, *stores, clock_store, progress_tries, *money, staff_store, staff_audit):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -193,7 +200,7 @@ def build(settings: Settings) -> Deps:
         limiter=Limiter(settings.rate),
         assistant_limiter=Limiter(max(2, settings.rate // 10)),
         crowd_limiter=Limiter(settings.rate * 20),
-        idempotency=Keys(mongo),
+        idempotency=Keys(mongo, keys),
         outbox=box,
         core=core,
         wechat=wechat,
@@ -209,6 +216,9 @@ def build(settings: Settings) -> Deps:
         tallies=tallies,
         packages=Packages(catalogue, PackageFile(Path(settings.packages) if settings.packages else BUILT_IN)),
         cases=cases,
+        case_clocks=CaseClocks(mongo),
+        progress_tries=Tries(redis, mongo, keys),
+        workdays=Workdays(mongo),
         filing=Filing(mongo, cases, box, core, Applicants(residents)),
         files=files,
         uploads=Places(),

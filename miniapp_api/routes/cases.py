@@ -1,14 +1,19 @@
-"""The resident's own cases and their timelines."""
+"""The resident's own cases: timelines, limits, notices of corrections."""
 
 from datetime import UTC, datetime
 from typing import Any
 
+from cases import limits
+from cases.moves import projection_of
+from cases.notices import REASONS, Notice
 from cases.states import TEXTS
-from core.types import CaseState
-from kit.clock import at_edge
+from content.store import Content
+from core.types import CaseMove, CaseState
+from kit.clock import at_edge, now
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Routes
-from miniapp_api.shapes import CaseDetail, CaseEntry, CaseList, Move, PageQuery
+from miniapp_api.shapes import CaseEntry, CaseList, PageQuery
+from miniapp_api.shapes_cases import CaseDetail, CaseLimits, Deemed, Move, NoticeDocument, NoticeEntry, NoticeFinding
 
 routes = Routes()
 
@@ -25,11 +30,30 @@ async def mine(call: Call) -> CaseList:
 
 @routes.add("GET", "/v1/cases/<case_no:str>", who="resident", summary="办件详情与进度", reply=CaseDetail)
 async def one(call: Call, case_no: str) -> CaseDetail:
-    resident = await call.deps.residents.resident(call.resident.resident_id)
-    row = await call.deps.cases.case(case_no, resident.person_id) if resident and resident.person_id else None
-    if row is None:
-        raise NotFound("case_unknown", "没有找到这个办件，请核对办件编号")
-    return CaseDetail(version=row["version"], timeline=[_move(entry) for entry in row["timeline"]], **_entry(row))
+    row = await _own(call, case_no)
+    told = projection_of(row)
+    notices = {one.version: one for one in told.notices}
+    return CaseDetail(
+        **_entry(row),
+        version=row["version"],
+        timeline=[_move(move, notices.get(move.version)) for move in told.timeline],
+        limits=_limits(limits.shape(row, await _item(call.deps.content, row), call.deps.workdays.current, now())),
+        open_notice=told.open_notice.notice_no if told.open_notice else None,
+        deemed_accepted=_deemed(row),
+        progress_secret=call.deps.cases.progress_secret(row),
+    )
+
+
+@routes.add(
+    "GET", "/v1/cases/<case_no:str>/notices/<notice_no:str>", who="resident", summary="补正通知书（一次性告知，全部补正事项）", reply=NoticeDocument
+)
+async def notice(call: Call, case_no: str, notice_no: str) -> NoticeDocument:
+    row = await _own(call, case_no)
+    told = projection_of(row)
+    found = next((one for one in told.notices if one.notice_no == notice_no), None)
+    if found is None:
+        raise NotFound("notice_unknown", "没有找到这份补正通知，请从办件详情中打开")
+    return _document(found, row, told.open_notice == found, _titles(await _item(call.deps.content, row)))
 
 
 def before(text: str) -> datetime | None:
@@ -39,6 +63,21 @@ def before(text: str) -> datetime | None:
 
 def cursor(moment: datetime) -> str:
     return str(round(moment.timestamp() * 1000))
+
+
+async def _own(call: Call, case_no: str) -> dict[str, Any]:
+    resident = await call.deps.residents.resident(call.resident.resident_id)
+    row = await call.deps.cases.case(case_no, resident.person_id) if resident and resident.person_id else None
+    if row is None:
+        raise NotFound("case_unknown", "没有找到这个办件，请核对办件编号")
+    return row
+
+
+async def _item(store: Content, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The item as it was when the case was filed: that version's limits were promised."""
+    version = await store.item_version(row["item_code"], row["item_version"])
+    item: dict[str, Any] | None = None if version is None else version["item"]
+    return item
 
 
 def _entry(row: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +92,68 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _move(entry: dict[str, Any]) -> Move:
-    state = CaseState(entry["state"])
-    findings = [dict(finding) for finding in entry["findings"]]
-    return Move(version=entry["version"], state=state, state_text=TEXTS[state], at=at_edge(entry["at"]), text=entry["text"], findings=findings)
+def _move(move: CaseMove, notice: Notice | None) -> Move:
+    return Move(
+        version=move.version,
+        state=move.state,
+        state_text=TEXTS[move.state],
+        at=at_edge(move.at),
+        text=move.text,
+        findings=[finding.model_dump() for finding in move.findings],
+        notice=_notice(notice) if notice else None,
+    )
+
+
+def _notice(told: Notice) -> NoticeEntry:
+    due_at = at_edge(told.due_at) if told.due_at else None
+    return NoticeEntry(notice_no=told.notice_no, ordinal=told.ordinal, due_at=due_at, findings=len(told.findings), again=told.again)
+
+
+def _document(told: Notice, row: dict[str, Any], is_open: bool, titles: dict[str, str]) -> NoticeDocument:
+    return NoticeDocument(
+        **_notice(told).model_dump(exclude={"findings"}),
+        case_no=row["case_no"],
+        item_name=row["item_name"],
+        issued_at=at_edge(told.issued_at),
+        text=told.text,
+        open=is_open,
+        findings=[
+            NoticeFinding(
+                no=number,
+                target=one.target,
+                name=one.name,
+                title=titles.get(one.name, one.name) if one.target == "field" else one.name,
+                problem=one.problem,
+                fix=one.fix,
+                again=one.again is not None,
+                again_reason=REASONS[one.again] if one.again else None,
+            )
+            for number, one in enumerate(told.findings, 1)
+        ],
+    )
+
+
+def _titles(item: dict[str, Any] | None) -> dict[str, str]:
+    """Field -> the form's own title of it."""
+    form: dict[str, Any] = (item or {}).get("form") or {}
+    return {name: str(spec["title"]) for name, spec in form.get("properties", {}).items() if isinstance(spec, dict) and spec.get("title")}
+
+
+def _limits(found: limits.Limits) -> CaseLimits:
+    return CaseLimits(
+        promised_due=found.promised_due.isoformat() if found.promised_due else None,
+        statutory_due=found.statutory_due.isoformat() if found.statutory_due else None,
+        days_left=found.days_left,
+        unit=found.unit,
+        colour=found.colour,
+        provisional=found.provisional,
+        paused=found.paused,
+    )
+
+
+def _deemed(row: dict[str, Any]) -> Deemed | None:
+    if row.get("deemed_accepted_at") is None:
+        return None
+    accepted, lapsed = at_edge(row["deemed_accepted_at"]), at_edge(row["deemed_lapsed_at"])
+    told = "受理部门在收到申请材料后五个工作日内没有告知需要补正的内容，依照《行政许可法》第三十二条，自收到申请材料之日起即为受理"
+    return Deemed(accepted_at=accepted, lapsed_at=lapsed, text=told)

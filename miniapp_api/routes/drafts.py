@@ -56,7 +56,13 @@ async def submit_draft(call: Call, draft_id: str) -> Submitted:
     item = await (_item if recorded else to_apply)(deps.content, draft["item_code"])
     filed = await submit(deps.filing, draft, item, resident.person_id, caller.channel)
     told = f"已提交“{filed.item_name}”，办件编号 {filed.case_no}，可在“我的办件”查看进度"
-    receipt = Receipt(receipt_no=filed.request_id, item_name=filed.item_name, submitted_at=at_edge(filed.submitted_at), text=told)
+    receipt = Receipt(
+        receipt_no=filed.request_id,
+        item_name=filed.item_name,
+        submitted_at=at_edge(filed.submitted_at),
+        text=told,
+        progress_secret=filed.progress_secret,
+    )
     return Submitted(case_no=filed.case_no, receipt=receipt)
 
 

@@ -7,15 +7,16 @@ import pytest
 
 from kit import idempotency
 from kit.clock import now
+from kit.crypto import Keyring
 from kit.errors import InFlight, Invalid
 from kit.idempotency import Answer, Keys
 from kit.mongo import Mongo
 
 
 @pytest.fixture
-async def keys_of(mongo: Mongo) -> Keys:
+async def keys_of(mongo: Mongo, keys: Keyring) -> Keys:
     await mongo.create_indexes(idempotency.INDEXES)
-    return Keys(mongo)
+    return Keys(mongo, keys)
 
 
 async def test_the_first_answer_is_kept_byte_for_byte(keys_of: Keys) -> None:
@@ -23,6 +24,16 @@ async def test_the_first_answer_is_kept_byte_for_byte(keys_of: Keys) -> None:
     await keys_of.finish("r1", "key", Answer(201, b'{"case_no":"1"}'))
     assert await keys_of.begin("r1", "key", b"{}") == Answer(201, b'{"case_no":"1"}')
     assert await keys_of.begin("r2", "key", b"{}") is None  # somebody else's key is another key
+
+
+async def test_what_was_answered_lies_sealed_and_an_earlier_release_s_answers_are_still_given(keys_of: Keys, mongo: Mongo) -> None:
+    for key in ("new", "old"):
+        await keys_of.begin("r1", key, b"{}")
+        await keys_of.finish("r1", key, Answer(201, b'{"progress_secret":"CANARY7"}'))
+    rows = [row async for row in mongo["idempotency"].find()]
+    assert len(rows) == 2 and "CANARY7" not in repr(rows)
+    await mongo["idempotency"].update_many({}, {"$set": {"body": b"as it was"}})
+    assert await keys_of.begin("r1", "old", b"{}") == Answer(201, b"as it was")
 
 
 async def test_another_body_is_refused_and_a_running_one_is_told_to_wait(keys_of: Keys) -> None:
