@@ -97,7 +97,7 @@ def alipay_pay(given: str, private_key: str, *, production: bool) -> tuple[Alipa
 
 def public_url(given: str, *, production: bool) -> list[str]:
     """What is wrong with the address under which the gateways reach us."""
-    if _is_url(given, production=production) and not urlsplit(given).query and not given.endswith("/"):
+    if _is_url(given, production=production) and not given.endswith("/"):
         return []
     return ["开通了支付，就要用 ZHANGBAN_PUBLIC_URL 给出支付平台能访问的地址：https 开头，末尾没有斜杠，如 https://api.example.gov.cn"]
 
@@ -115,7 +115,9 @@ def _wrong_wechat(one: dict[str, Any]) -> list[str]:
         "merchant_cert 应为商户证书（PEM）：v2 退款要用": _is_certificate(one["merchant_cert"]) or (one["use"] == "v3" and not one["merchant_cert"]),
         "merchant_cert 不是这个私钥的证书": not one["merchant_cert"] or _is_pair(one.get("merchant_private_key"), one["merchant_cert"]),
         "platform_keys 应为对象：PUB_KEY_ID_… 对应公钥，证书序列号对应它的证书（PEM），至少一个": _are_keys(one.get("platform_keys")),
-        "url、refund_url 应为 http 地址": all(_is_url(one[name], production=False) for name in ("url", "refund_url") if one[name]),
+        "url、refund_url 应为 http 地址，url 末尾没有斜杠": _is_url(one["url"], production=False)
+        and not one["url"].endswith("/")
+        and (not one["refund_url"] or _is_url(one["refund_url"], production=False)),
         "refund_ca 应为证书（PEM）": not one["refund_ca"] or _is_certificate(one["refund_ca"]),
     }
     return wrong + [what for what, holds in checks.items() if not holds]
@@ -125,7 +127,7 @@ def _pretend_wechat(one: dict[str, Any]) -> list[str]:
     wrong = []
     if str(one.get("mchid", "")).startswith("99"):
         wrong.append("mchid 是沙箱商户：正式环境不能使用")
-    if not all(_is_url(one[name], production=True) for name in ("url", "refund_url") if one[name]):
+    if any(_is_url(one[name], production=False) and not _is_url(one[name], production=True) for name in ("url", "refund_url")):
         wrong.append("url 或 refund_url 指向沙箱或不安全的地址：正式环境只接受 https 的真实地址")
     return wrong
 
@@ -143,10 +145,16 @@ def _matches(pattern: re.Pattern[str], value: Any) -> bool:
 
 
 def _is_url(value: Any, *, production: bool) -> bool:
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    """An http address with a host and without a query; in production an encrypted one of somebody else's machine."""
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        callable_at_all = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # half an IPv6 address, or a port that is no number
         return False
-    local = parts.hostname in ("localhost", "127.0.0.1", "::1") or "sandbox" in parts.hostname
+    if parts is None or not callable_at_all or parts.query:
+        return False
+    host = parts.hostname or ""
+    local = host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.") or "sandbox" in host  # noqa: S104 - a list to refuse, not an address to bind
     return not production or (parts.scheme == "https" and not local)
 
 
