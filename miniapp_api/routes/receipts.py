@@ -12,6 +12,7 @@ from payments import receipt_token
 from payments.order_store import e_bill_of
 from payments.receipt_aside import draw_aside
 from payments.receipt_facts import Check, ReceiptFacts
+from payments.states import OrderState
 from residents.real_name import masked_name
 
 routes = Routes()
@@ -28,8 +29,8 @@ _TEXTS = {
 @routes.add("GET", "/v1/orders/<order_no:str>/receipt", who="resident", summary="下载缴费凭证（PDF）", media={"application/pdf": bytes})
 async def receipt(call: Call, order_no: str) -> Raw:
     order = await own(call, order_no)
-    if order.get("paid_at") is None:
-        raise Conflict("not_paid", "这笔订单还没有支付，没有缴费凭证")
+    if not _stands(order):
+        raise Conflict("not_paid", "这笔订单还没有支付，没有缴费凭证" if order.get("paid_at") is None else "这笔款项正在原路退回，没有缴费凭证")
     person = await call.deps.residents.person(order["person_id"])
     issued = now()
     token = receipt_token.sign(call.deps.keys, order_no, issued)
@@ -52,8 +53,7 @@ async def check(call: Call, token: str) -> ReceiptCheck | Raw:
 async def _checked(call: Call, token: str) -> ReceiptCheck:
     verdict = receipt_token.read(call.deps.keys, token, now())
     order = await call.deps.paying.orders.order(verdict.order_no) if verdict.order_no else None
-    paid = order is not None and order.get("paid_at") is not None
-    found = receipt_token.checked(verdict, _facts(order, "") if order is not None and paid else None)
+    found = receipt_token.checked(verdict, _facts(order, "") if order is not None and _stands(order) else None)
     return ReceiptCheck(
         valid=found.valid,
         text=_TEXTS[found.reason],
@@ -64,6 +64,11 @@ async def _checked(call: Call, token: str) -> ReceiptCheck:
         paid_at=at_edge(found.paid_at) if found.paid_at else None,
         e_bill_no=found.e_bill.number if found.e_bill else None,
     )
+
+
+def _stands(order: dict[str, Any]) -> bool:
+    """Money came, and it is not on its way back because the core does not take it."""
+    return order.get("paid_at") is not None and order["state"] != OrderState.RETURNING
 
 
 def _facts(order: dict[str, Any], payer: str) -> ReceiptFacts:
