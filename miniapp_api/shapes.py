@@ -59,9 +59,17 @@ class Session(Told):
     resident: Resident
 
 
+class ConsentGiven(Asked):
+    """The text that was shown and agreed to, as GET /v1/policies gives it."""
+
+    version: Annotated[int, Field(ge=1, le=10_000)]
+    text_hash: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+
+
 class RealName(Asked):
     name: Annotated[Line, Field(min_length=1, max_length=80)]
     id_number: Annotated[Line, Field(min_length=1, max_length=40)]
+    consent: ConsentGiven | None = Field(default=None, description="同意《敏感个人信息处理说明》；没有另外同意过就要给")
 
 
 class RealNameStarted(Told):
@@ -154,6 +162,7 @@ class Receipt(Told):
     item_name: str
     submitted_at: str
     text: str
+    progress_secret: str | None = Field(description="公开查询进度用的查询码；办件详情里也能看到")
 
 
 class Submitted(Told):
@@ -162,7 +171,6 @@ class Submitted(Told):
 
 
 class PageQuery(Asked):
-    progress_secret: str | None = Field(description="公开查询进度用的查询码；办件详情里也能看到")
     cursor: Annotated[str, Field(max_length=40, pattern=r"^[0-9]*$")] = ""
     limit: Annotated[int, Field(ge=1, le=50)] = 20
 

@@ -57,7 +57,7 @@ class HandedAccount(Told):
 
 
 class Rights(Asked):
-    roles: Annotated[list[Role], Field(max_length=9)]
+    roles: Annotated[list[Role], Field(max_length=10)]
     departments: Places = Field(default_factory=list, description="部门；空为一个也不可以，* 为全部")
     regions: Places = Field(default_factory=list, description="行政区划；空为一个也不可以，* 为全部")
 

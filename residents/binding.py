@@ -38,6 +38,7 @@ async def bind(joining: Joining, challenge: PendingChallenge, person_id: str, re
             await _cool(joining, tx, person_id, resident_id)
             if not await store.attach(tx, resident_id, person_id):
                 raise Conflict("already_real_name", "此账号已完成实名认证")
+            await store.consents.give_to_person(tx, resident_id, person_id)
             await joining.told(tx, Change(f"{challenge.id}/{resident_id}", "linked" if others else "bound", person_id, resident_id))
 
     await store.mongo.transaction(all_of_it)

@@ -11,6 +11,7 @@ from core.subjects import person_key
 from kit.clock import now
 from kit.errors import Unauthorized
 from kit.ids import new_token
+from kit.mongo import Tx
 from kit.redis import Redis
 from residents.session_store import digest
 from residents.store import Residents
@@ -53,10 +54,10 @@ class Caller:
     stepped_up_at: datetime | None = None
 
 
-async def open_session(store: Residents, resident_id: str, channel: str) -> tuple[str, datetime]:
+async def open_session(store: Residents, resident_id: str, channel: str, tx: Tx | None = None) -> tuple[str, datetime]:
     """(token, expires_at). The token leaves this process once, in the login answer."""
-    token, expires_at = new_token(), now() + LIFE
-    await store.sessions.open(token, resident_id, channel, expires_at)
+    token, expires_at = new_token(), now() + (AT_KIOSK if channel == "kiosk" else LIFE)
+    await store.sessions.open(token, resident_id, channel, expires_at, tx)
     return token, expires_at
 
 

@@ -9,9 +9,13 @@ from kit.clock import now
 from kit.crypto import Keyring
 from kit.ids import new_id
 from kit.mongo import ASCENDING, IndexModel, Mongo, Tx
-from residents import challenge_store, grant_store, session_store, tries
+from residents import challenge_store, consent_store, grant_store, kiosk_store, link_store, preference_store, session_store, tries
 from residents.challenge_store import Challenges
+from residents.consent_store import PolicyConsents
 from residents.grant_store import Grant, Grants
+from residents.kiosk_store import Kiosks
+from residents.link_store import LinkCodes
+from residents.preference_store import Preferences
 from residents.session_store import Sessions
 from residents.tries import Tries
 
@@ -26,6 +30,10 @@ INDEXES = {
     **challenge_store.INDEXES,
     **tries.INDEXES,
     **grant_store.INDEXES,
+    **link_store.INDEXES,
+    **consent_store.INDEXES,
+    **kiosk_store.INDEXES,
+    **preference_store.INDEXES,
 }
 
 
@@ -62,6 +70,12 @@ class Residents:
         self.mongo, self._keys = mongo, keys
         self._identities, self._residents, self._persons = mongo["identities"], mongo["residents"], mongo["persons"]
         self.sessions, self.challenges, self.tries, self.grants = Sessions(mongo), Challenges(mongo, keys), Tries(mongo, keys), Grants(mongo, keys)
+        self.link_codes, self.consents, self.kiosks, self.preferences = (
+            LinkCodes(mongo, keys),
+            PolicyConsents(mongo),
+            Kiosks(mongo, keys),
+            Preferences(mongo),
+        )
 
     # channel accounts
 

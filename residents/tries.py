@@ -21,15 +21,15 @@ class Tries:
         self._rows = mongo[COLLECTION]
         self._keys = keys
 
-    async def begin(self, what: list[tuple[str, str]], limit: int, title: str) -> None:
-        """Count one try for each (kind, value), all of them whatever the first says. Raises TooMany when one had `limit` in the hour before."""
-        waits = [await self._begin(kind, value, limit) for kind, value in what]
+    async def begin(self, what: list[tuple[str, str, int]], title: str) -> None:
+        """Count one try for each (kind, value, limit), all of them whatever the first says. Raises TooMany when one had its limit in the hour before."""
+        waits = [await self._begin(*one) for one in what]
         if longest := max(waits):
             raise TooMany("too_many_tries", title, retry_after=longest)
 
-    async def take_back(self, what: list[tuple[str, str]]) -> None:
+    async def take_back(self, what: list[tuple[str, str, int]]) -> None:
         """It never came to the try: somebody it needs was away."""
-        for kind, value in what:
+        for kind, value, _ in what:
             await self._rows.update_one({"_id": self._own(kind, value)}, {"$pop": {"times": 1}})
 
     async def _begin(self, kind: str, value: str, limit: int) -> int:

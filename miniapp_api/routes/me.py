@@ -6,7 +6,8 @@ from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.settings import secret, unbase64
 from miniapp_api.shapes import NoBody, Phone, RealName, RealNameStarted, RealNameState, Resident
 from miniapp_api.wiring import Deps
-from residents import phone, real_name, sessions
+from residents import consents, phone, real_name, sessions
+from residents.consents import Given
 
 routes = Routes()
 
@@ -19,6 +20,8 @@ async def me(call: Call) -> Resident:
 @routes.add("POST", "/v1/me/real-name", who="resident", summary="发起实名认证，由本人确认", body=RealName, reply=RealNameStarted, status=202)
 async def start_real_name(call: Call) -> RealNameStarted:
     caller, deps = call.resident, call.deps
+    given = None if call.body.consent is None else Given(call.body.consent.version, call.body.consent.text_hash)
+    await consents.ensure(deps.residents, caller, "sensitive", given, asked=deps.settings.asks_consent)
     started = await real_name.start(deps.residents, deps.core, caller, call.body.name, call.body.id_number)
     told = "请本人在政务平台登记的手机上确认这次认证，确认后返回这里继续"
     return RealNameStarted(challenge=started.challenge, method=started.method, expires_at=at_edge(started.expires_at), text=told)
