@@ -24,6 +24,7 @@ TEMPLATES = {
     "case_corrections": "补正材料提醒",
     "bill_paid": "缴费成功通知",
     "bill_refunded": "退款通知",
+    "account_changed": "账号变动提醒",
 }
 
 

@@ -10,6 +10,7 @@ FIELDS = {
     "case_corrections": ("thing1", "character_string5", "number6", "time3"),
     "bill_paid": ("thing1", "amount2", "time3", "character_string4"),
     "bill_refunded": ("thing1", "amount2", "time3", "character_string4"),
+    "account_changed": ("thing1", "time2", "thing3"),
 }
 _HAN = r"一-鿿㐀-䶿"
 _CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"

@@ -11,12 +11,13 @@ import { switches } from "./switches.js";
 
 const POLL_MS = 1500;
 const CHANNELS = { wechat: "微信", alipay: "支付宝" };
-const TEMPLATES = { case_moved: "办件进度提醒", case_corrections: "补正材料提醒", bill_paid: "缴费成功通知", bill_refunded: "退款通知" };
+const TEMPLATES = { case_moved: "办件进度提醒", case_corrections: "补正材料提醒", bill_paid: "缴费成功通知", bill_refunded: "退款通知", account_changed: "账号变动提醒" };
 const VALUES = {
   case_moved: { thing1: "事项", phrase2: "状态", time3: "时间", thing4: "说明", character_string5: "办件编号" },
   case_corrections: { thing1: "事项", character_string5: "办件编号", number6: "要补正几处", time3: "时间" },
   bill_paid: { thing1: "项目", amount2: "金额", time3: "支付时间", character_string4: "订单编号" },
   bill_refunded: { thing1: "项目", amount2: "金额", time3: "退款时间", character_string4: "订单编号" },
+  account_changed: { thing1: "变动", time2: "时间", thing3: "说明" },
 };
 const CODES = [
   { text: "取微信登录码", ask: (person) => call("POST", "/wechat/codes", { person, kind: "login" }), told: "微信登录码，5 分钟内用一次" },
