@@ -1,12 +1,12 @@
 """How often the public progress query may be tried: per case number and per address, within an hour. Counted before anything is looked up.
 
-In Redis, and in Mongo while Redis is away; with neither, nobody gets an answer.
+Mongo counts, so that Redis away, flushed or out of connections gives nobody a try more; without Mongo nobody gets an answer. Redis stands in
+front and turns a flood away.
 """
 
 import ipaddress
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any, cast
-
 from kit.clock import now
 from kit.crypto import Keyring
 from kit.errors import TooMany
@@ -29,23 +29,24 @@ class Tries:
     async def count(self, case_no: str, address: str) -> None:
         """One more try, right or wrong. Raises TooMany; who asks too often uses up no number's tries any more."""
         for kind, what, most in (("address", network_of(address), PER_ADDRESS), ("number", case_no, PER_NUMBER)):
-            if await self._counted(self._keys.index(f"progress_tries/{kind}", what)) > most:
+            key = self._keys.index(f"progress_tries/{kind}", what)
+            in_redis = await self._redis.count(f"progress:{key}", HOUR)
+            if (in_redis or 0) > most or await self._counted(key) > most:
                 raise TooMany("progress_tries_used", "查询次数太多，请一小时后再查，或登录小程序在“我的办件”查看", retry_after=HOUR)
 
     async def _counted(self, key: str) -> int:
-        """Tries of this hour with this one."""
-        counted = await self._redis.count(f"progress:{key}", HOUR)
-        return await self._counted_in_mongo(key) if counted is None else counted
-
-    async def _counted_in_mongo(self, key: str) -> int:
-        row_id = f"{key}:{int(now().timestamp()) // HOUR}"
-        change = {"$inc": {"tries": 1}, "$setOnInsert": {"forget_at": now() + timedelta(seconds=2 * HOUR)}}
-        try:
-            row = await self._rows.find_one_and_update({"_id": row_id}, change, upsert=True, return_document=AFTER)
-        except DuplicateKeyError:  # two first tries at once
-            row = await self._rows.find_one_and_update({"_id": row_id}, change, return_document=AFTER)
-        found = cast("dict[str, Any] | None", row)
-        return PER_ADDRESS + 1 if found is None else int(found["tries"])
+        """Tries with this one in the hour that began with the first of them, this one included."""
+        at = now()
+        runs = {"$gt": ["$forget_at", at]}
+        counted = {
+            "tries": {"$cond": [runs, {"$add": ["$tries", 1]}, 1]},
+            "forget_at": {"$cond": [runs, "$forget_at", at + timedelta(seconds=HOUR)]},
+        }
+        for _ in range(3):  # of two first tries at once, one finds the other's row
+            with suppress(DuplicateKeyError):
+                row = await self._rows.find_one_and_update({"_id": key}, [{"$set": counted}], upsert=True, return_document=AFTER)
+                return int(row["tries"])
+        return PER_ADDRESS + 1
 
 
 def network_of(address: str) -> str:
