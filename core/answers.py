@@ -8,7 +8,6 @@ from kit.errors import NotReached, Refused, Unknown
 
 M = TypeVar("M", bound=Frozen)
 T = TypeVar("T")
-SAFE = ":*"  # of the signs an id may hold; the HTTP client sends these two as they are, and the path is signed as sent
 
 
 async def read(core: Core, path: str, shape: type[M], query: dict[str, str] | None = None) -> M:

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from core.answers import SAFE, agreeing, find, made_as_asked
+from core.answers import agreeing, find, made_as_asked
 from core.bills import Id
-from core.client import Core, parsed
+from core.client import Core, parsed, segment
 from core.frozen import Code, Frozen, Name, Text
 from core.subjects import PersonId, SubjectKey
 from core.types import Applicant, Case, Finding
@@ -129,7 +129,7 @@ class CoreCaseActs:
 
     async def find_file(self, sha256: str) -> ReceivedFile | None:
         """Whether the core holds these bytes. None is its clear word."""
-        found = await find(self._core, f"/files/{quote(sha256, safe='')}", ReceivedFile, "unknown_file")
+        found = await find(self._core, f"/files/{segment(sha256)}", ReceivedFile, "unknown_file")
         return agreeing(found, found is None or found.sha256 == sha256)
 
     async def correct(self, case_no: str, ask: CorrectionAsk) -> Case:
@@ -141,7 +141,7 @@ class CoreCaseActs:
 
     async def find_correction(self, case_no: str, correction_id: str) -> Case | None:
         """The case, if it holds this correction. None is the core's clear word that it does not."""
-        return await self._find_act(case_no, f"/corrections/{quote(correction_id, safe=SAFE)}", "unknown_correction")
+        return await self._find_act(case_no, f"/corrections/{segment(correction_id)}", "unknown_correction")
 
     async def withdraw(self, case_no: str, ask: WithdrawalAsk) -> Case:
         """The case afterwards. One attempt, 6 s. Refused: unknown_case, too_late, withdrawal_id_reused."""
@@ -151,7 +151,7 @@ class CoreCaseActs:
 
     async def find_withdrawal(self, case_no: str, withdrawal_id: str) -> Case | None:
         """Like `find_correction`."""
-        return await self._find_act(case_no, f"/withdrawals/{quote(withdrawal_id, safe=SAFE)}", "unknown_withdrawal")
+        return await self._find_act(case_no, f"/withdrawals/{segment(withdrawal_id)}", "unknown_withdrawal")
 
     async def _find_act(self, case_no: str, path: str, none: str) -> Case | None:
         found = await find(self._core, _case(case_no) + path, Case, none)
@@ -159,4 +159,4 @@ class CoreCaseActs:
 
 
 def _case(case_no: str) -> str:
-    return f"/cases/{quote(case_no, safe='')}"
+    return f"/cases/{segment(case_no)}"

@@ -22,6 +22,9 @@ PARTY = "core"
 _TURNED_AWAY = {401: "signature_refused", 403: "not_allowed", 408: "too_slow", 429: "busy"}
 # The only words of a 403 that are about the content of the request, and so a clear no.
 _NOT_THEIRS = frozenset({"not_the_holder", "not_entitled"})
+# The HTTP client sends these signs as they are, however they are written, and what is sent is what must be signed.
+_PLAIN_IN_QUERY = "!$'()*,/:?@"
+_PLAIN_IN_PATH = "!$&'()*,:;=@"
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -62,7 +65,7 @@ class Core:
         return parsed(await self.post("/identity/challenges", body), Challenge)
 
     async def challenge(self, challenge: str) -> Challenge:
-        return parsed(await self.read(f"/identity/challenges/{quote(challenge, safe='')}"), Challenge)
+        return parsed(await self.read(f"/identity/challenges/{segment(challenge)}"), Challenge)
 
     async def submit(
         self,
@@ -93,13 +96,15 @@ class Core:
         return _case(found[0]) if found else None
 
     async def case(self, case_no: str) -> Case:
-        return parsed(await self.read(f"/cases/{quote(case_no, safe='')}"), Case)
+        return parsed(await self.read(f"/cases/{segment(case_no)}"), Case)
 
     async def read(self, path: str, query: dict[str, str] | None = None, seconds: float = 5) -> Reply:
         """A 2xx answer, within `seconds` and three attempts. Raises NotReached, Refused; never Unknown."""
 
         async def once() -> Reply:
-            return _accepted(await self._send("GET", path + (f"?{urlencode(query)}" if query else ""), b"", {}, seconds=seconds))
+            return _accepted(
+                await self._send("GET", path + (f"?{urlencode(query, safe=_PLAIN_IN_QUERY)}" if query else ""), b"", {}, seconds=seconds)
+            )
 
         try:
             return await repeated(once, on=(Unknown,), attempts=3, seconds=seconds)
@@ -149,6 +154,13 @@ def _code(reply: Reply) -> str | None:
     except Unknown:
         return None
     return code if isinstance(code, str) and code.isidentifier() and len(code) <= 40 else None
+
+
+def segment(value: str) -> str:
+    """One part of a path, written as it is sent. Raises ValueError for what would be another path."""
+    if value in ("", ".", ".."):
+        raise ValueError("not a part of a path")
+    return quote(value, safe=_PLAIN_IN_PATH)
 
 
 def parsed(reply: Reply, shape: type[M]) -> M:

@@ -6,13 +6,12 @@ Presenting is one attempt: after Unknown ask `find_presentation` before presenti
 import re
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field
 
-from core.answers import SAFE, agreeing, find, made_as_asked, read
+from core.answers import agreeing, find, made_as_asked, read
 from core.bills import Id
-from core.client import Core, parsed
+from core.client import Core, parsed, segment
 from core.frozen import Code, Frozen, Name
 from core.subjects import PersonId, SubjectKey
 
@@ -83,12 +82,12 @@ class CoreLicences:
 
     async def present(self, licence_id: str, ask: PresentationAsk) -> Presentation:
         """One attempt, 6 s. Refused: unknown_licence, licence_not_valid, not_the_holder, presentation_id_reused."""
-        path = f"/licences/{quote(licence_id, safe=SAFE)}/presentations"
+        path = f"/licences/{segment(licence_id)}/presentations"
         made = parsed(await self._core.post(path, ask.model_dump_json().encode(), ask.presentation_id, seconds=6), Presentation)
         return made_as_asked(made, (made.presentation_id, made.licence_id) == (ask.presentation_id, licence_id))
 
     async def find_presentation(self, licence_id: str, presentation_id: str) -> Presentation | None:
         """What became of a presentation whose reply was lost. None is the core's clear word."""
-        path = f"/licences/{quote(licence_id, safe=SAFE)}/presentations/{quote(presentation_id, safe=SAFE)}"
+        path = f"/licences/{segment(licence_id)}/presentations/{segment(presentation_id)}"
         found = await find(self._core, path, Presentation, "unknown_presentation")
         return agreeing(found, found is None or (found.presentation_id, found.licence_id) == (presentation_id, licence_id))

@@ -5,13 +5,12 @@ Reads are repeated a few times. Booking never is: after Unknown ask `find_settle
 
 from datetime import date
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field
 
-from core.answers import SAFE, agreeing, find, read, same
+from core.answers import agreeing, find, read, same
 from core.bills import Bill, BillList, BookPage, Fen, Id, PayChannel, Reversal, Settlement
-from core.client import Core, parsed
+from core.client import Core, parsed, segment
 from core.frozen import Frozen, Text
 
 
@@ -54,7 +53,7 @@ class CoreMoney:
         return agreeing(found, all(bill.person_id == person_id for bill in found.bills)).bills
 
     async def bill(self, bill_id: str) -> Bill | None:
-        found = await find(self._core, f"/bills/{quote(bill_id, safe=SAFE)}", Bill, "unknown_bill")
+        found = await find(self._core, f"/bills/{segment(bill_id)}", Bill, "unknown_bill")
         return agreeing(found, found is None or found.bill_id == bill_id)
 
     async def settle(self, ask: SettlementAsk) -> Settlement:
@@ -64,7 +63,7 @@ class CoreMoney:
 
     async def find_settlement(self, settlement_id: str) -> Settlement | None:
         """What became of a settlement whose reply was lost. None is the core's clear word, never a 404 of somebody in between."""
-        found = await find(self._core, f"/settlements/{quote(settlement_id, safe=SAFE)}", Settlement, "unknown_settlement")
+        found = await find(self._core, f"/settlements/{segment(settlement_id)}", Settlement, "unknown_settlement")
         return agreeing(found, found is None or found.settlement_id == settlement_id)
 
     async def reverse(self, ask: ReversalAsk) -> Reversal:
@@ -74,7 +73,7 @@ class CoreMoney:
 
     async def find_reversal(self, reversal_id: str) -> Reversal | None:
         """Like `find_settlement`."""
-        found = await find(self._core, f"/reversals/{quote(reversal_id, safe=SAFE)}", Reversal, "unknown_reversal")
+        found = await find(self._core, f"/reversals/{segment(reversal_id)}", Reversal, "unknown_reversal")
         return agreeing(found, found is None or found.reversal_id == reversal_id)
 
     async def book_page(self, day: date, cursor: str = "", limit: int = 500) -> BookPage:

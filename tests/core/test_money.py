@@ -1,66 +1,25 @@
 """Our side of money at the core, against the sandbox's core over real HTTP; what the sandbox never does is played by a listener."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp import web
 
 from core.bills import Bill, BillState
 from core.client import Core, CoreAccount
 from core.money import CoreMoney, ReversalAsk, SettlementAsk
 from kit.clock import BEIJING, now
 from kit.errors import NotReached, Refused, Unknown
-from kit.http import Http, Reply
+from kit.http import Http
 from kit.ids import new_id
-from tests.listener import listening
-from tests.sandbox.outside import Json, Outside, Process
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    own = Process(tmp_path_factory.mktemp("money") / "data").start()
-    yield own
-    own.kill()
+from tests.core.door import Answers, Watched
+from tests.sandbox.outside import Json, Outside
 
 
 @pytest.fixture
-async def world(process: Process) -> AsyncIterator[Outside]:
-    async with aiohttp.ClientSession() as session:
-        own = Outside(process, session)
-        yield own
-        await own.world("PUT", "/faults", {"core": {}})
-
-
-class Watched(Http):
-    """The real client; remembers how long each call was given."""
-
-    def __init__(self, allowed: list[str]) -> None:
-        super().__init__(allowed)
-        self.calls: list[tuple[str, float]] = []
-
-    async def send(
-        self, party: str, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None, seconds: float = 5.0
-    ) -> Reply:
-        self.calls.append((method, seconds))
-        return await super().send(party, method, url, headers=headers, body=body, seconds=seconds)
-
-
-@pytest.fixture
-async def http(process: Process) -> AsyncIterator[Watched]:
-    own = Watched([process.url])
-    yield own
-    await own.close()
-
-
-@pytest.fixture
-def money(world: Outside, http: Http) -> CoreMoney:
-    mine = world.accounts["core"]
-    return CoreMoney(Core(http, CoreAccount(f"{world.process.url}/core/v1", mine["client_id"], mine["secret"].encode())))
+def money(core: Core) -> CoreMoney:
+    return CoreMoney(core)
 
 
 async def owed(world: Outside, amount_fen: int = 12000, **more: Json) -> Bill:
@@ -208,29 +167,9 @@ async def test_the_book_is_read_page_by_page(world: Outside, money: CoreMoney) -
 # what the sandbox never does
 
 
-@dataclass
-class Answers:
-    status: int = 200
-    body: bytes = b"{}"
-    calls: list[str] = field(default_factory=list)
-
-    async def give(self, request: web.Request) -> web.StreamResponse:
-        self.calls.append(f"{request.method} {request.path}")
-        return web.Response(status=self.status, body=self.body)
-
-
 @pytest.fixture
-async def answers() -> Answers:
-    return Answers()
-
-
-@pytest.fixture
-async def odd(answers: Answers) -> AsyncIterator[CoreMoney]:
-    """Our client at a core that gives exactly these answers."""
-    async with listening(answers.give) as url:
-        http = Http([url])
-        yield CoreMoney(Core(http, CoreAccount(f"{url}/core/v1", "tests", b"a secret of the tests")))
-        await http.close()
+def odd(odd_core: Core) -> CoreMoney:
+    return CoreMoney(odd_core)
 
 
 BILL = Bill(
