@@ -7,6 +7,7 @@ front and turns a flood away.
 import ipaddress
 from contextlib import suppress
 from datetime import timedelta
+
 from kit.clock import now
 from kit.crypto import Keyring
 from kit.errors import TooMany
