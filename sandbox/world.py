@@ -46,7 +46,7 @@ class World:
         """POST /world/people {name?, id_number?, born?, phone?, enterprise?: true, a name or {name?, uscc?, role?, valid_until?}, consents?}"""
         asked = body_of(request)
         wanted = asked.pop("enterprise", None)
-        own = {"name": wanted} if isinstance(wanted, str) and wanted else {} if wanted is True else wanted or None
+        own = None if wanted in (None, False, "") else {} if wanted is True else {"name": wanted} if isinstance(wanted, str) else wanted
         bad = [] if own is None else self._subjects.problems(own) if isinstance(own, dict) else ["enterprise 应为 true、名称或对象"]
         made = bad or make_person(self._book, asked, self._accounts["wechat"]["templates"])
         if isinstance(made, list):
