@@ -21,7 +21,7 @@ _CORRECTION: dict[str, Callable[[Any], bool]] = {
 _WITHDRAWAL: dict[str, Callable[[Any], bool]] = {"withdrawal_id": is_id, "reason": is_text(0, 20_000)}
 _TO = {"correction": "supplemented", "withdrawal": "withdrawn"}
 _LINE = {"correction": "case.corrected", "withdrawal": "case.withdrawn"}
-WITHDRAWABLE = ("submitted", "accepted", "corrections", "supplemented")
+WITHDRAWABLE = ("submitted", "accepted", "corrections", "supplemented", "special_procedure")
 
 
 class CaseActs:
