@@ -16,7 +16,7 @@ Response = HTTPResponse | ResponseStream
 
 @dataclass(slots=True)
 class Stream:
-    """`pieces` is closed whatever happens to the reader; None: the headers alone (HEAD)."""
+    """`pieces` is closed whatever happens to the reader; None: the headers alone (HEAD). Content-Length is among `headers` where it is known."""
 
     pieces: AsyncGenerator[bytes, None] | None
     content_type: str
@@ -34,7 +34,8 @@ class _HeadersAlone(HTTPResponse):
 def streamed(answer: Stream, request: Request) -> Response:
     """Once the first piece has left there is no other answer: what breaks then cuts the connection, so that half never looks like all."""
     if answer.pieces is None:
-        return _HeadersAlone(b"", 200, dict(answer.headers), answer.content_type)
+        alone = HTTPResponse if "Content-Length" in answer.headers else _HeadersAlone
+        return alone(b"", 200, dict(answer.headers), answer.content_type)
     given = answer.pieces
 
     async def send(response: Any) -> None:

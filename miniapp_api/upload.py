@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
+from urllib.parse import unquote
 
 import multipart
 from sanic import Request
@@ -180,11 +181,11 @@ def _boundary(request: Request) -> str:
 
 
 def _text(raw: str) -> str:
-    """Names come as UTF-8 and, from old Windows clients, as GBK; the parser was told Latin-1, which loses nothing."""
+    """Names come as UTF-8, percent-encoded by some libraries, and from old Windows clients as GBK; the parser was told Latin-1, which loses nothing."""
     as_sent = raw.encode("latin-1", errors="replace")
     for charset in ("utf-8", "gb18030"):
         try:
-            return as_sent.decode(charset)
+            return unquote(as_sent.decode(charset))
         except UnicodeDecodeError:
             continue
     return raw
