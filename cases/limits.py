@@ -19,8 +19,7 @@ from kit.workdays import Calendar, Due, day_of
 Colour = Literal["green", "amber", "red"]
 AMBER_DAYS = 2  # working days left
 AMBER_SHARE = 5  # or the last fifth of the limit
-SPECIAL = "special_procedure"  # a state's word; see docs/integrators.md
-_STANDS_STILL = frozenset({CaseState.CORRECTIONS.value, SPECIAL})
+_STANDS_STILL = frozenset({CaseState.CORRECTIONS.value, CaseState.SPECIAL_PROCEDURE.value})
 _DECIDED = frozenset({CaseState.APPROVED.value, CaseState.REJECTED.value, CaseState.ISSUED.value, CaseState.WITHDRAWN.value})
 _MOST = 20_000  # days looked at, as in kit/workdays.py
 

@@ -12,6 +12,7 @@ TEXTS = {
     CaseState.ISSUED: "已办结",
     CaseState.WITHDRAWN: "已撤回",
     CaseState.SUPPLEMENTED: "已补正",
+    CaseState.SPECIAL_PROCEDURE: "特别程序中",
     CaseState.OTHER: "办理中",
 }
 
@@ -25,5 +26,6 @@ NEXT_STEPS = {
     CaseState.ISSUED: "已办结，不用再办",
     CaseState.WITHDRAWN: "已撤回，需要时请重新申请",
     CaseState.SUPPLEMENTED: "等待受理部门审查补正的内容",
+    CaseState.SPECIAL_PROCEDURE: "正在听证、检验、检测、鉴定或专家评审，所需时间不计入办理时限",
     CaseState.OTHER: "正在办理，有进展会通知申请人",
 }

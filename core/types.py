@@ -44,6 +44,7 @@ class CaseState(StrEnum):
     ISSUED = "issued"
     WITHDRAWN = "withdrawn"
     SUPPLEMENTED = "supplemented"  # 已补正: what was asked for came in, nobody has looked at it yet
+    SPECIAL_PROCEDURE = "special_procedure"  # 特别程序 (听证, 检验 …): its days do not count, 行政许可法 §45
     OTHER = "other"
 
     @classmethod

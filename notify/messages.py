@@ -15,6 +15,7 @@ _WORDS = {
     CaseState.ISSUED: ("已办结", "已办结，可以领取结果"),
     CaseState.WITHDRAWN: ("已撤回", "已撤回"),
     CaseState.SUPPLEMENTED: ("已补正", "补正材料已收到，等待审核"),
+    CaseState.SPECIAL_PROCEDURE: ("特别程序", "进入听证、检验等特别程序，所需时间不计入办理时限"),
     CaseState.OTHER: ("有新进展", "有新的进展，请在办件详情查看"),
 }
 

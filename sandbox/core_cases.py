@@ -12,7 +12,15 @@ from sandbox.core_items import Items
 from sandbox.moments import BEIJING, moment
 from sandbox.once import digest
 
-STATES = {"accepted": "受理", "corrections": "要求补正", "approved": "通过", "rejected": "不予批准", "issued": "发证", "withdrawn": "撤回"}
+STATES = {
+    "accepted": "受理",
+    "corrections": "要求补正",
+    "special_procedure": "转特别程序",
+    "approved": "通过",
+    "rejected": "不予批准",
+    "issued": "发证",
+    "withdrawn": "撤回",
+}
 NOW = {
     "submitted": "已提交",
     "accepted": "已受理",
@@ -22,12 +30,14 @@ NOW = {
     "issued": "已办结",
     "withdrawn": "已撤回",
     "supplemented": "已补正",
+    "special_procedure": "特别程序中",
 }
 ALLOWED = {
     "submitted": ("accepted", "corrections", "rejected"),
-    "accepted": ("corrections", "approved", "rejected", "issued"),  # issued at once: 即办件
+    "accepted": ("corrections", "special_procedure", "approved", "rejected", "issued"),  # issued at once: 即办件
     "corrections": ("accepted", "approved", "rejected"),
     "supplemented": ("accepted", "corrections", "approved", "rejected"),
+    "special_procedure": ("accepted", "approved", "rejected"),
     "approved": ("issued",),
 }
 _REQUIRED = {"request_id": str, "item_code": str, "item_version": int, "applicant": dict, "answers": dict, "materials": list, "channel": str}

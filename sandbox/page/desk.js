@@ -5,8 +5,8 @@ import { materials, parties } from "./content.js";
 import { button, byId, call, fact, guarded, h, keptList, moment, shortNo, toast } from "./dom.js";
 import { findingRows, sentence } from "./findings.js";
 
-const STATES = { submitted: "已提交", accepted: "已受理", corrections: "待补正", approved: "已通过", rejected: "不予批准", issued: "已发证", withdrawn: "已撤回", supplemented: "已补正" };
-const MOVES = { accepted: "受理", corrections: "要求补正", approved: "通过", rejected: "不予批准", issued: "发证", withdrawn: "撤回" };
+const STATES = { submitted: "已提交", accepted: "已受理", corrections: "待补正", approved: "已通过", rejected: "不予批准", issued: "已发证", withdrawn: "已撤回", supplemented: "已补正", special_procedure: "特别程序中" };
+const MOVES = { accepted: "受理", corrections: "要求补正", special_procedure: "转特别程序", approved: "通过", rejected: "不予批准", issued: "发证", withdrawn: "撤回" };
 const FIELDS = { name: "姓名", id_number: "身份证号", phone: "手机号", address: "地址", uscc: "统一社会信用代码", enterprise_name: "单位名称" };
 
 /** Gives show(cases). `changed` is called after every move. */

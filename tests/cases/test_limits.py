@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cases.deeming import first_reply_due
-from cases.limits import SPECIAL, Limits, shape
+from cases.limits import Limits, shape
 from kit.clock import BEIJING
 from kit.workdays import built_in
 
@@ -103,7 +103,7 @@ def test_the_days_stand_still_while_corrections_are_open() -> None:
 
 
 def test_the_days_stand_still_during_a_special_procedure() -> None:
-    row = make_row(("accepted", at(3, 2)), (SPECIAL, at(3, 3)), ("accepted", at(3, 17)))
+    row = make_row(("accepted", at(3, 2)), ("special_procedure", at(3, 3)), ("accepted", at(3, 17)))
     assert shape(row, make_item(), CALENDAR, at(3, 18)).promised_due == date(2026, 3, 23)
 
 

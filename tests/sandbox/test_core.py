@@ -375,7 +375,8 @@ async def test_every_move_is_an_event_and_the_feed_is_read_on_from_a_cursor(outs
 
 MOVES = {
     "submitted": {"accepted", "corrections", "rejected"},
-    "accepted": {"corrections", "approved", "rejected", "issued"},
+    "accepted": {"corrections", "special_procedure", "approved", "rejected", "issued"},
+    "special_procedure": {"accepted", "approved", "rejected"},
     "corrections": {"accepted", "approved", "rejected"},
     "approved": {"issued"},
     "rejected": set(),
@@ -384,6 +385,7 @@ MOVES = {
 WAY = {
     "submitted": [],
     "accepted": ["accepted"],
+    "special_procedure": ["accepted", "special_procedure"],
     "corrections": ["corrections"],
     "approved": ["accepted", "approved"],
     "rejected": ["rejected"],
@@ -397,7 +399,7 @@ async def test_a_move_that_is_not_allowed_is_refused_naming_the_allowed_ones(out
     for step in WAY[state]:
         assert (await outside.move(case, step)).status == 200
     count = len(await outside.all_events())
-    for to in {"accepted", "corrections", "approved", "rejected", "issued", "withdrawn"} - MOVES[state]:
+    for to in {"accepted", "corrections", "special_procedure", "approved", "rejected", "issued", "withdrawn"} - MOVES[state]:
         reply = await outside.move(case, to)
         assert refusal(reply) == (409, "move_not_allowed")
         named = {one for one in MOVES if f"（{one}）" in reply.json["title"]}
