@@ -84,7 +84,7 @@ async def redeem(store: Residents, core: Core, caller: Caller, code: str) -> Joi
     try:
         started = await challenges.start(store, core, Asked("link", caller.resident_id, caller.channel, person.name, person.id_number, about))
     except BaseException:
-        await store.link_codes.add(code, resident.id, owner[1])  # nothing came of it: the same code may be entered again
+        await store.link_codes.put_back(code, resident.id, owner[1])
         raise
     return Joined(started, _link((await store.identities_of([resident.id]))[0], caller))
 
