@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from pypdf import PdfReader
+from pypdf.errors import DependencyError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, StreamObject
 
 from cases.file_kinds import Refusal
@@ -38,6 +39,8 @@ def look(source: IO[bytes], most_pages: int) -> int:
         pages = len(reader.pages)
     except Refusal:
         raise
+    except DependencyError:
+        raise Refusal("locked") from None  # it asks for a cipher
     except Exception as exc:  # a broken PDF raises anything
         raise Refusal("damaged_pdf") from exc
     if not 0 < pages <= most_pages:

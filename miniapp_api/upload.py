@@ -23,6 +23,7 @@ from kit.errors import AppError, FieldError, Invalid, TooLarge, TooMany, TooSlow
 ENVELOPE = 64 * 1024  # bytes of a multipart body that are not the file
 SILENCE, WHOLE = 15.0, 600.0  # seconds without a byte; seconds for all of it
 AT_ONCE, AT_ONCE_EACH = 64, 24  # uploads in this process: of all, of one owner
+ANSWER = 90.0  # seconds from the last byte to the answer: a queue, the look, the storing and the scan
 LINGER = 64 * 1024 * 1024  # what is read and thrown away after a refusal, so that the client gets to read it
 _BUFFER = 256 * 1024
 _PURPOSE = re.compile(rb"^[a-z0-9_-]{0,40}$")
@@ -75,7 +76,7 @@ async def received(request: Request, bounds: Bounds) -> AsyncIterator[Received]:
 async def _read(request: Request, stream: Any, sorting: "_Sorting") -> Received:
     boundary = _boundary(request)
     most = sorting.bounds.most + ENVELOPE
-    stream.request_max_size = most
+    stream.request_max_size, stream.protocol.response_timeout = most, ANSWER
     try:
         if int(request.headers.get("content-length", 0)) > most:
             raise too_large(sorting.bounds.most)
