@@ -1,105 +1,169 @@
-"""Drafts live on the server and follow the item: answers are kept when the form changes, and checked all at once."""
+"""Drafts live on the server and follow the item: answers are kept when the form changes, and what changed is told.
 
+Whoever acts for the subject goes on with its drafts, on every channel. An item here is what the catalogue says, or several of them as one
+(cases/joint.py): code, version, name, form, materials, and `parts`, the items behind it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-
-from cases.store import Cases
+from cases import files
+from cases.draft_store import Content, Drafts, Head, seen
+from cases.file_store import Files, Owner
+from cases.forms import FormChange, changes, fields, title_of
 from kit.errors import Conflict, FieldError, Invalid, NotFound, VersionConflict
+from kit.mongo import Mongo, Tx
 
 MAX_ANSWERS = 200
+MAX_FILES = 200  # in all materials of a draft together
 
-_SENTENCES = {
-    "type": "填写的内容类型不对",
-    "minLength": "填写的内容太短",
-    "maxLength": "填写的内容太长",
-    "pattern": "填写的格式不对",
-    "format": "填写的格式不对",
-    "enum": "请从给出的选项中选择",
-    "const": "请从给出的选项中选择",
-    "minimum": "填写的数值太小",
-    "maximum": "填写的数值太大",
-    "additionalProperties": "有表单里没有的内容，请删除",
-    "unevaluatedProperties": "有表单里没有的内容，请删除",
-    "minItems": "选择的项目太少",
-    "maxItems": "选择的项目太多",
-}
+Item = Mapping[str, Any]
 
 
-async def start(store: Cases, resident_id: str, item: dict[str, Any], known: dict[str, str | None]) -> dict[str, Any]:
-    """A new draft, with what is already known of the applicant (name, id_number, phone) filled in where the form asks for it."""
-    if item["online"] is False:
-        raise Conflict("item_not_online", "这个事项暂不能网上申请，请按办事指南到窗口办理")
-    properties = (item["form"] or {}).get("properties", {})
-    prefilled = {field: known[spec["x-prefill"]] for field, spec in properties.items() if known.get(spec.get("x-prefill"))}
-    return await store.add_draft(resident_id, item, prefilled)
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What drafts need: the stores of drafts and of the files in them."""
+
+    mongo: Mongo
+    drafts: Drafts
+    files: Files
 
 
-async def open_draft(store: Cases, draft_id: str, resident_id: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a resident does to a draft. Of `answers`, null removes one; `materials` and `situations` None: as they were."""
+
+    answers: Mapping[str, Any]
+    materials: Sequence[Mapping[str, Any]] | None = None
+    situations: Sequence[str] | None = None
+    if_match: int | None = None
+
+
+async def start(desk: Desk, owner: Owner, item: Item, known: Mapping[str, str | None], project_code: str | None = None) -> dict[str, Any]:
+    """A new draft, with what is already known of the applicant (name, id_number, phone, …) filled in where the form asks for it."""
+    for part in parts_of(item):
+        if part["online"] is False:
+            raise Conflict("item_not_online", "这个事项暂不能网上申请，请按办事指南到窗口办理")
+    prefilled = {field: known[spec["x-prefill"]] for field, spec in fields(item["form"]).items() if known.get(str(spec.get("x-prefill")))}
+    content = Content(prefilled, {}, [], [], [seen(part) for part in parts_of(item)])
+    return await desk.drafts.add(owner, Head(item["code"], item["version"], item["name"], project_code), content)
+
+
+async def open_draft(drafts: Drafts, draft_id: str, owner: Owner) -> dict[str, Any]:
     """Raises NotFound, also for somebody else's draft."""
-    draft = await store.draft(draft_id, resident_id)
+    draft = await drafts.draft(draft_id, owner)
     if draft is None:
         raise NotFound("draft_unknown", "没有找到这份草稿，请从“我的草稿”中重新打开")
     return draft
 
 
-async def change(
-    store: Cases,
-    draft: dict[str, Any],
-    item: dict[str, Any],
-    answers: dict[str, Any],
-    materials: list[dict[str, Any]] | None,
-    if_match: int | None,
-) -> dict[str, Any]:
-    """Merge `answers` (null removes one), replace `materials` when given. Raises VersionConflict, Conflict, Invalid."""
-    if draft["state"] != "open":
-        raise Conflict("draft_submitted", "这份申请已经提交，不能再修改")
-    if if_match is not None and if_match != draft["version"]:
-        raise VersionConflict("draft_changed", "这份草稿已在别处修改，请刷新后再填写")
-    merged = {key: value for key, value in {**draft["answers"], **answers}.items() if value is not None}
-    if len(merged) > MAX_ANSWERS:
-        raise Invalid("input_invalid", f"填写的项目超过 {MAX_ANSWERS} 个，请删减")
-    kept = draft["materials"] if materials is None else materials
-    changed = await store.change_draft(draft, merged, kept, item)
-    if changed is None:
-        raise VersionConflict("draft_changed", "这份草稿已在别处修改，请刷新后再填写")
-    return changed
-
-
-def findings(draft: dict[str, Any], item: dict[str, Any]) -> list[FieldError]:
-    """Everything that stands in the way of submitting, at once, per field and material."""
-    found = []
-    if item["form"] is not None:
-        validator = Draft202012Validator(item["form"], format_checker=Draft202012Validator.FORMAT_CHECKER)
-        for error in sorted(validator.iter_errors(draft["answers"]), key=lambda one: [str(part) for part in one.absolute_path]):
-            found.extend(_told(error, item["form"]))
-    names = {material["name"] for material in item["materials"] or ()}
-    for place, material in enumerate(draft["materials"]):
-        if item["materials"] is not None and material["name"] not in names:
-            found.append(FieldError(f"materials.{place}.name", f"办事指南里没有“{material['name'][:40]}”这项材料，请删除"))
+def parts_of(item: Item) -> Sequence[Item]:
+    """The items behind it: itself, if it is one."""
+    found: Sequence[Item] = item.get("parts") or [item]
     return found
 
 
-def _told(error: ValidationError, form: dict[str, Any]) -> list[FieldError]:
-    path = ".".join(["answers", *(str(part) for part in error.absolute_path)])
-    if error.validator == "required":
-        missing = [name for name in _names(error.validator_value) if name not in error.instance] if isinstance(error.instance, dict) else []
-        name = next((one for one in missing if f"'{one}' is a required" in error.message), "")
-        return [FieldError(f"{path}.{name}", f"请填写“{_title(form, [*error.absolute_path, name])}”")]
-    sentence = _SENTENCES.get(str(error.validator), "填写的内容不符合要求")
-    if error.validator in ("maxLength", "minLength", "maximum", "minimum"):
-        sentence += f"（{'最多' if 'max' in str(error.validator) else '至少'} {error.validator_value}）"
-    return [FieldError(path, f"“{_title(form, list(error.absolute_path))}”{sentence}")]
+def fitted(draft: Mapping[str, Any], item: Item, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The draft under the item as it is now. `before`: the form it was last saved under, if that is on record and another one.
+
+    What was typed stays: an answer whose field is gone moves to `former`, and comes back should its field come back.
+    """
+    now_seen = [seen(part) for part in parts_of(item)]
+    made = {**draft, "items": now_seen, "item_version": item["version"], "item_name": item["name"]}
+    if before is None or item["form"] is None or draft["state"] != "open":
+        return made if draft["state"] == "open" else dict(draft)
+    old, new = fields(before), fields(item["form"])
+    gone = {name: {"title": title_of(old[name], name), "value": value} for name, value in draft["answers"].items() if name in old and name not in new}
+    former = {**draft["former"], **gone}
+    back = {name: kept["value"] for name, kept in former.items() if name in new and name not in draft["answers"]}
+    answers = {name: value for name, value in draft["answers"].items() if name not in gone} | back
+    return {**made, "answers": answers, "former": {name: kept for name, kept in former.items() if name not in new}}
 
 
-def _names(required: Any) -> list[str]:
-    return [str(name) for name in required] if isinstance(required, list) else []
+def form_changes(begun_with: Mapping[str, Any] | None, item: Item) -> list[FormChange]:
+    """What is not as it was when the draft was begun; it stays told until the draft is submitted."""
+    return changes(begun_with, item["form"])
 
 
-def _title(form: dict[str, Any], path: list[Any]) -> str:
-    """The form's own title of a field, or its name."""
-    node: Any = form
-    for part in path:
-        node = node.get("properties", {}).get(part, {}) if isinstance(part, str) and isinstance(node, dict) else {}
-    return str(node.get("title") or (path[-1] if path else "申请内容"))
+async def change(desk: Desk, draft: dict[str, Any], item: Item, asked: Change, owner: Owner) -> dict[str, Any]:
+    """`draft` as `fitted` gave it. Raises VersionConflict, Conflict, Invalid with everything that is wrong with the files."""
+    if draft["state"] != "open":
+        raise Conflict("draft_submitted", "这份申请已经提交，不能再修改")
+    if asked.if_match is not None and asked.if_match != draft["version"]:
+        raise _changed_elsewhere()
+    content = _merged(draft, item, asked)
+    before, after = file_ids(draft["materials"]), file_ids(content.materials)
+    if asked.materials is not None:
+        check_materials(content.materials)
+        await check_files(desk.files, content.materials, owner)
+
+    async def write(tx: Tx) -> dict[str, Any] | None:
+        changed = await desk.drafts.change(tx, draft, Head(item["code"], item["version"], item["name"]), content, owner.person_id)
+        if changed is not None and before != after:
+            await files.attach(desk.files, tx, sorted(after - before), user(draft))
+            await desk.files.detach(tx, sorted(before - after), user(draft))
+        return changed
+
+    changed = await desk.mongo.transaction(write)
+    if changed is None:
+        raise _changed_elsewhere()
+    return changed
+
+
+def user(draft: Mapping[str, Any]) -> str:
+    """What a file is used by as long as it is part of the draft."""
+    return f"draft:{draft['_id']}"
+
+
+def file_ids(materials: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {str(one) for material in materials for one in material.get("files") or ()}
+
+
+def check_materials(materials: Sequence[Mapping[str, Any]]) -> None:
+    """Raises Invalid: each material comes once, in one way, and with not too many files."""
+    names = [str(one["name"]) for one in materials]
+    wrong = [FieldError(f"materials.{n}.name", f"“{name[:40]}”重复了，请合并成一项") for n, name in enumerate(names) if name in names[:n]]
+    both = [n for n, one in enumerate(materials) if one.get("files") and one.get("licence_id")]
+    wrong += [FieldError(f"materials.{n}.licence_id", "已选择出示证照，不用再上传文件；请保留一种方式") for n in both]
+    if sum(len(one.get("files") or ()) for one in materials) > MAX_FILES:
+        wrong.append(FieldError("materials", f"文件超过 {MAX_FILES} 个，请合并或删减"))
+    if wrong:
+        raise Invalid("input_invalid", "材料填写有误，请按提示修改", errors=tuple(wrong))
+
+
+async def check_files(store: Files, materials: Sequence[Mapping[str, Any]], owner: Owner) -> None:
+    """Raises Invalid that names every file that cannot be used, or is not the subject's own."""
+    wrong = await file_problems(store, materials, owner)
+    if wrong:
+        raise Invalid("input_invalid", "有的文件还不能使用，请按提示处理", errors=tuple(wrong))
+
+
+async def file_problems(store: Files, materials: Sequence[Mapping[str, Any]], owner: Owner) -> list[FieldError]:
+    """One query, however many materials there are."""
+    places = [(f"materials.{n}.files.{m}", str(one)) for n, each in enumerate(materials) for m, one in enumerate(each.get("files") or ())]
+    if not places:
+        return []
+    try:
+        await files.ready(store, [one for _, one in places], owner, "at")
+    except Invalid as exc:
+        return [replace(one, field=places[int(one.field.rpartition(".")[2])][0]) for one in exc.errors]
+    return []
+
+
+def _merged(draft: Mapping[str, Any], item: Item, asked: Change) -> Content:
+    """An old client's answer to a field that is gone stays with the former ones."""
+    gone = {name: value for name, value in asked.answers.items() if name in draft["former"]}
+    here = {name: value for name, value in asked.answers.items() if name not in gone}
+    former = {name: kept for name, kept in draft["former"].items() if gone.get(name, "") is not None}
+    former |= {name: {**draft["former"][name], "value": value} for name, value in gone.items() if value is not None}
+    merged = {key: value for key, value in {**draft["answers"], **here}.items() if value is not None}
+    if len(merged) > MAX_ANSWERS * len(parts_of(item)):
+        raise Invalid("input_invalid", f"填写的项目超过 {MAX_ANSWERS} 个，请删减")
+    materials = draft["materials"] if asked.materials is None else asked.materials
+    situations = draft["situations"] if asked.situations is None else asked.situations
+    return Content(merged, former, materials, situations, draft["items"])
+
+
+def _changed_elsewhere() -> VersionConflict:
+    return VersionConflict("draft_changed", "这份草稿已在别处修改，请刷新后再填写")

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -14,14 +15,15 @@ from cases.progress import new_code
 from core.types import Case, CaseMove, CaseState
 from kit.clock import now
 from kit.crypto import Keyring
-from kit.ids import new_id
 from kit.mongo import AFTER, ASCENDING, IndexModel, Mongo, Tx
 
 INDEXES = {
-    "drafts": [IndexModel([("resident_id", ASCENDING), ("updated_at", ASCENDING)])],
     "cases": [
         IndexModel([("case_no", ASCENDING)], unique=True, partialFilterExpression={"case_no": {"$type": "string"}}),
         IndexModel([("person_id", ASCENDING), ("created_at", ASCENDING)]),
+        IndexModel([("subject_key", ASCENDING), ("created_at", ASCENDING)], name="of_subject"),
+        IndexModel([("project_code", ASCENDING)], name="of_project", partialFilterExpression={"project_code": {"$type": "string"}}),
+        IndexModel([("draft_id", ASCENDING)], name="of_draft"),
     ],
     "core_events": [],
     "core_events_parked": [],
@@ -31,86 +33,52 @@ _TRIES = 60  # as many writers may meet on one case
 _PAUSE = 0.002  # seconds, more with every try
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A case about to be filed. `item`: (code, version, name, kind). `materials`: see cases/hand_over.py; `project_code`: cases filed together."""
+
+    request_id: str
+    draft_id: str
+    subject_key: str | None
+    person_id: str
+    resident_id: str
+    channel: str
+    item: tuple[str, int, str, str | None]
+    answers: Mapping[str, Any]
+    materials: Sequence[Mapping[str, Any]]
+    project_code: str | None = None
+
+
 class Cases:
     def __init__(self, mongo: Mongo, keys: Keyring) -> None:
-        self._drafts = mongo["drafts"]
         self._cases = mongo["cases"]
         self._events = mongo["core_events"]
         self._parked = mongo["core_events_parked"]
         self._feeds = mongo["feeds"]
         self._keys = keys
 
-    # drafts
-
-    async def add_draft(self, resident_id: str, item: dict[str, Any], answers: dict[str, Any]) -> dict[str, Any]:
-        draft_id = new_id("d")
-        row = {
-            "_id": draft_id,
-            "resident_id": resident_id,
-            "item_code": item["code"],
-            "item_version": item["version"],
-            "item_name": item["name"],
-            "answers": self._seal(draft_id, answers),
-            "materials": [],
-            "version": 1,
-            "state": "open",
-            "created_at": now(),
-            "updated_at": now(),
-        }
-        await self._drafts.insert_one(row)
-        return {**row, "answers": answers}
-
-    async def draft(self, draft_id: str, resident_id: str) -> dict[str, Any] | None:
-        """Only the resident who owns it can see it."""
-        return self._opened(await self._drafts.find_one({"_id": draft_id, "resident_id": resident_id}))
-
-    async def drafts(self, resident_id: str, limit: int = 50) -> list[dict[str, Any]]:
-        found = self._drafts.find({"resident_id": resident_id, "state": "open"}, {"answers": 0}).sort("updated_at", -1).limit(limit)
-        return [row async for row in found]
-
-    async def change_draft(
-        self, draft: dict[str, Any], answers: dict[str, Any], materials: list[dict[str, Any]], item: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        """None when somebody changed it since `draft` was read, or it was submitted."""
-        change = {
-            "answers": self._seal(draft["_id"], answers),
-            "materials": materials,
-            "item_version": item["version"],
-            "item_name": item["name"],
-            "updated_at": now(),
-        }
-        seen = {"_id": draft["_id"], "version": draft["version"], "state": "open"}
-        return self._opened(await self._drafts.find_one_and_update(seen, {"$set": change, "$inc": {"version": 1}}, return_document=AFTER))
-
-    async def give_drafts_to_person(self, tx: Tx, resident_id: str, person_id: str) -> None:
-        """What a resident began before anybody stood behind the account is the person's from now on."""
-        unowned = {"resident_id": resident_id, "subject_key": None}
-        await self._drafts.update_many(unowned, {"$set": {"subject_key": f"person:{person_id}", "person_id": person_id}}, session=tx)
-
-    async def hand_over_drafts(self, tx: Tx, from_resident: str, to_resident: str) -> None:
-        """Two residents turned out to be one account."""
-        await self._drafts.update_many({"resident_id": from_resident}, {"$set": {"resident_id": to_resident}}, session=tx)
-
     # submission
 
-    async def record_sending(self, tx: Tx, draft: dict[str, Any], person_id: str, channel: str, item_kind: str | None = None) -> dict[str, Any]:
-        """The intent to file this draft, before the core hears of it. `_id` is the request id the core deduplicates by."""
-        request_id = request_id_of(draft)
-        secret = new_code()
+    async def record_sending(self, tx: Tx, sending: Sending) -> None:
+        """The intent to file a case, before the core hears of it. `_id` is the request id the core deduplicates by."""
+        request_id, secret = sending.request_id, new_code()
+        code, version, name, kind = sending.item
         row = {
             "_id": request_id,
-            "person_id": person_id,
-            "resident_id": draft["resident_id"],
-            "draft_id": draft["_id"],
-            "item_code": draft["item_code"],
-            "item_version": draft["item_version"],
-            "item_name": draft["item_name"],
-            "item_kind": item_kind,
-            "answers": self._seal(request_id, draft["answers"]),
-            "materials": draft["materials"],
-            "content": to_rows(self.fingerprints(request_id, draft["answers"], draft["materials"])),
+            "subject_key": sending.subject_key,
+            "person_id": sending.person_id,
+            "resident_id": sending.resident_id,
+            "draft_id": sending.draft_id,
+            "project_code": sending.project_code,
+            "item_code": code,
+            "item_version": version,
+            "item_name": name,
+            "item_kind": kind,
+            "answers": self._seal(request_id, sending.answers),
+            "materials": [dict(one) for one in sending.materials],
+            "content": to_rows(self.fingerprints(request_id, sending.answers, sending.materials)),
             "rounds": [],
-            "channel": channel,
+            "channel": sending.channel,
             "case_no": None,
             "progress_mac": self.progress_mac(request_id, secret),
             "progress_secret": self._keys.seal(secret, f"cases/progress_secret/{request_id}"),
@@ -120,12 +88,18 @@ class Cases:
             "timeline": [],
             "created_at": now(),
         }
-        open_draft = {"_id": draft["_id"], "state": "open", "version": draft["version"]}
-        changed = await self._drafts.update_one(open_draft, {"$set": {"state": "submitted", "request_id": request_id}}, session=tx)
-        if changed.modified_count == 0:
-            raise LookupError("the draft is not open any more")
         await self._cases.insert_one(row, session=tx)
-        return {**row, "answers": draft["answers"]}
+
+    async def settle_materials(self, row: dict[str, Any], materials: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """With which papers it goes to the core: decided once, so that every attempt says the same. Returns what was decided first."""
+        change = {"materials": [dict(one) for one in materials], "content": to_rows(self.fingerprints(row["_id"], row["answers"], materials))}
+        undecided = {"_id": row["_id"], "materials_settled": {"$ne": True}}
+        update = {"$set": {**change, "materials_settled": True}, "$inc": {"revision": 1}}
+        if (await self._cases.update_one(undecided, update)).modified_count:
+            return materials
+        kept = await self._cases.find_one({"_id": row["_id"]}, {"materials": 1})
+        decided: list[dict[str, Any]] = row["materials"] if kept is None else kept["materials"]
+        return decided
 
     async def by_request(self, request_id: str) -> dict[str, Any] | None:
         row = await self._cases.find_one({"_id": request_id})
@@ -144,11 +118,10 @@ class Cases:
         sealed = row.get("progress_secret")
         return None if sealed is None else self._keys.open(sealed, f"cases/progress_secret/{row['_id']}")
 
-    async def record_refused(self, tx: Tx, request_id: str, reason: str) -> None:
-        """The core said no for good: the draft is open again and the intent is closed."""
-        row = await self._cases.find_one_and_update({"_id": request_id, "state": CaseState.SENDING.value}, _refusal(reason), session=tx)
-        if row is not None:
-            await self._drafts.update_one({"_id": row["draft_id"]}, {"$set": {"state": "open"}, "$inc": {"version": 1, "refusals": 1}}, session=tx)
+    async def record_refused(self, tx: Tx, request_id: str, reason: str) -> dict[str, Any] | None:
+        """The core said no for good: the intent is closed. None when that was known; its draft is the caller's to reopen."""
+        found = await self._cases.find_one_and_update({"_id": request_id, "state": CaseState.SENDING.value}, _refusal(reason), session=tx)
+        return cast("dict[str, Any] | None", found)
 
     # moves
 
@@ -169,7 +142,7 @@ class Cases:
 
         return await self._rewrite(tx, request_id, think)
 
-    def fingerprints(self, request_id: str, answers: dict[str, Any], materials: Sequence[dict[str, Any]]) -> Content:
+    def fingerprints(self, request_id: str, answers: Mapping[str, Any], materials: Sequence[Mapping[str, Any]]) -> Content:
         """Of what is handed in for this case; see cases/handed_in.py."""
         return fingerprints(answers, materials, lambda text: self._keys.index(f"handed_in/{request_id}", text))
 
@@ -193,7 +166,11 @@ class Cases:
             change = think(row)
             if all(row.get(key) == value for key, value in change.items()):
                 return row
-            seen = {"_id": request_id, "revision": row.get("revision"), "timeline": {"$size": len(row["timeline"])}}  # a process of 0.1 grows only that
+            seen = {
+                "_id": request_id,
+                "revision": row.get("revision"),
+                "timeline": {"$size": len(row["timeline"])},
+            }  # a process of 0.1 grows only that
             update = {"$set": change, "$inc": {"revision": 1}}
             found = await self._cases.find_one_and_update(seen, update, projection={"answers": 0}, return_document=AFTER, session=tx)
             if (after := cast("dict[str, Any] | None", found)) is not None:
@@ -218,20 +195,36 @@ class Cases:
 
     # reading
 
-    async def case(self, case_no: str, person_id: str) -> dict[str, Any] | None:
-        """Only the person it was filed for can see it."""
-        return await self._cases.find_one({"case_no": case_no, "person_id": person_id}, {"answers": 0})
+    async def case(self, case_no: str, subject_key: str) -> dict[str, Any] | None:
+        """Only whoever acts for the subject it was filed for can see it."""
+        return await self._cases.find_one({"case_no": case_no, "subject_key": subject_key}, {"answers": 0})
 
     async def by_number(self, case_no: str) -> dict[str, Any] | None:
         """Whoever it belongs to: for the public progress query, which asks for a secret first."""
         return await self._cases.find_one({"case_no": case_no}, {"answers": 0, "timeline": 0, "materials": 0, "content": 0, "rounds": 0})
 
-    async def cases(self, person_id: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:
-        wanted: dict[str, Any] = {"person_id": person_id, "state": {"$ne": "refused"}}
+    async def cases(self, subject_key: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:
+        """Newest first, without what the core refused."""
+        wanted: dict[str, Any] = {"subject_key": subject_key, "state": {"$ne": "refused"}}
         if before is not None:
             wanted["created_at"] = {"$lt": before}
         found = self._cases.find(wanted, {"answers": 0, "timeline": 0}).sort("created_at", -1).limit(limit)
         return [row async for row in found]
+
+    async def of_project(self, subject_key: str, project_code: str) -> list[dict[str, Any]]:
+        """All cases filed together, refused ones too, oldest first."""
+        found = self._cases.find({"project_code": project_code, "subject_key": subject_key}, {"answers": 0}).sort("created_at", ASCENDING)
+        return [row async for row in found]
+
+    async def of_draft(self, draft_id: str) -> list[dict[str, Any]]:
+        """Everything it was ever filed as, oldest first."""
+        return [row async for row in self._cases.find({"draft_id": draft_id}, {"answers": 0, "timeline": 0}).sort("created_at", ASCENDING)]
+
+    async def name_subjects(self) -> int:
+        """Cases of an earlier release, which knew no subject, are their person's. How many were."""
+        mine = [{"$set": {"subject_key": {"$concat": ["person:", "$person_id"]}}}]
+        done = await self._cases.update_many({"subject_key": None, "person_id": {"$type": "string"}}, mine)
+        return int(done.modified_count)
 
     # the pull feed's place
 
@@ -244,24 +237,13 @@ class Cases:
         await self._feeds.update_one({"_id": "core_events"}, {"$setOnInsert": {"cursor": ""}}, upsert=True)
         await self._feeds.update_one({"_id": "core_events", "cursor": before}, {"$set": {"cursor": after}})
 
-    def _seal(self, record_id: str, answers: dict[str, Any]) -> str:
+    def _seal(self, record_id: str, answers: Mapping[str, Any]) -> str:
         return self._keys.seal(orjson.dumps(answers).decode(), f"answers/{record_id}")
 
     def _unseal(self, record_id: str, sealed: str) -> dict[str, Any]:
         opened: dict[str, Any] = orjson.loads(self._keys.open(sealed, f"answers/{record_id}"))
         return opened
 
-    def _opened(self, row: dict[str, Any] | None) -> dict[str, Any] | None:
-        return None if row is None else {**row, "answers": self._unseal(row["_id"], row["answers"])}
-
 
 def _refusal(reason: str) -> dict[str, Any]:
     return {"$set": {"state": "refused", "refused_because": reason}, "$inc": {"revision": 1}}
-
-
-def request_id_of(draft: dict[str, Any]) -> str:
-    """One draft, one request, until the core refuses it: whatever key or process submits it, the core sees the same request."""
-    if draft["state"] != "open":
-        return str(draft["request_id"])
-    refusals = draft.get("refusals", 0)
-    return f"q{draft['_id'][1:]}" + (f"_{refusals}" if refusals else "")

@@ -13,6 +13,7 @@ from content.certainty import CERTAIN, TOPICAL
 from content.listing import Filters
 from content.search import Answer
 from core.bills import BillState
+from core.subjects import person_key
 from core.types import CaseState
 from kit.clock import at_edge, now
 from kit.errors import Invalid, NotFound, Outside
@@ -66,7 +67,7 @@ class OwnMatters:
         resident = await self._residents.resident(resident_id)
         if resident is None or resident.person_id is None:
             return []
-        return [_own(row) for row in await self._cases.cases(resident.person_id, None, 10)]
+        return [_own(row) for row in await self._cases.cases(person_key(resident.person_id), None, 10)]
 
     async def bills(self, resident_id: str) -> Sequence[OwnBill] | None:
         resident = await self._residents.resident(resident_id)

@@ -34,7 +34,7 @@ def worker(deps: Deps) -> Worker:
     """The outbox with a handler for every kind of row."""
 
     async def file_case(row: Row) -> None:
-        await submit.carry_out(deps.filing, row)
+        await submit.carry_out(deps.applying.filing, row)
 
     async def push_message(row: Row) -> None:
         await push.push(deps.pushing, row)

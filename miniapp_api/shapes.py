@@ -1,6 +1,6 @@
 """Shapes of the public API's bodies and answers; /openapi.json is generated from them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -116,58 +116,6 @@ class GuideParts(Told):
     contact: Part
     visits: Part
     delivery: Part
-
-
-class NewDraft(Asked):
-    item_code: Annotated[Line, Field(min_length=1, max_length=64)]
-
-
-class HandIn(Asked):
-    name: Annotated[Line, Field(min_length=1, max_length=500)]
-    hand_in: Literal["window", "courier", "online"] = "window"
-
-
-class DraftChange(Asked):
-    answers: dict[Annotated[str, Field(min_length=1, max_length=100)], Any] = Field(default_factory=dict, max_length=200)
-    materials: Annotated[list[HandIn], Field(max_length=200)] | None = None
-
-
-class Draft(Told):
-    id: str
-    item_code: str
-    item_version: int
-    item_name: str
-    version: int
-    state: Literal["open", "submitted"]
-    answers: dict[str, Any]
-    materials: list[dict[str, Any]]
-    form: dict[str, Any] | None
-    updated_at: str
-
-
-class DraftEntry(Told):
-    id: str
-    item_code: str
-    item_name: str
-    version: int
-    updated_at: str
-
-
-class Drafts(Told):
-    items: list[DraftEntry]
-
-
-class Receipt(Told):
-    receipt_no: str
-    item_name: str
-    submitted_at: str
-    text: str
-    progress_secret: str | None = Field(description="公开查询进度用的查询码；办件详情里也能看到")
-
-
-class Submitted(Told):
-    case_no: str
-    receipt: Receipt
 
 
 class PageQuery(Asked):

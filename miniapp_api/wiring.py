@@ -15,13 +15,12 @@ from bot.turn import Assistant
 from bot.wechat import Account
 from bot.wechat_reply import Replying
 from bot.wechat_store import WeChatMessages
-from cases import clock_store, file_store, progress_tries
+from cases import clock_store, draft_store, file_store, licence_store, progress_tries
 from cases import store as cases_store
 from cases.clock_store import CaseClocks
 from cases.file_keeping import Filekeeping
 from cases.progress_tries import Tries
 from cases.store import Cases
-from cases.submit import Filing
 from content import publications_store
 from content import store as content_store
 from content import tallies as content_tallies
@@ -36,7 +35,6 @@ from content.store import Content
 from content.tallies import Tallies
 from core.client import Core, CoreAccount
 from core.subjects import CoreSubjects
-from core.types import Applicant
 from kit import blobs, idempotency, outbox, workdays
 from kit.alipay import Alipay
 from kit.crypto import Keyring
@@ -48,7 +46,7 @@ from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from kit.wechat_crypto import WeChatCrypto
 from kit.workdays import Workdays
-from miniapp_api import wiring_files, wiring_pay
+from miniapp_api import wiring_cases, wiring_files, wiring_pay
 from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnMatters
 from miniapp_api.identity_changed import IdentityChanged
@@ -56,6 +54,7 @@ from miniapp_api.limiter import Limiter
 from miniapp_api.settings import Settings, secret, unbase64
 from miniapp_api.settings_wechat import WeChatMessagesAccount
 from miniapp_api.upload import Places
+from miniapp_api.wiring_cases import Applying
 from notify import store as notify_store
 from notify.push import Pushing
 from notify.store import Messages
@@ -104,7 +103,7 @@ class Deps:
     case_clocks: CaseClocks
     progress_tries: Tries
     workdays: Workdays
-    filing: Filing
+    applying: Applying
     files: Filekeeping
     uploads: Places
     messages: Messages
@@ -127,6 +126,8 @@ class Deps:
             content_tallies,
             publications_store,
             cases_store,
+            draft_store,
+            licence_store,
             file_store,
             blobs,
             notify_store,
@@ -141,20 +142,6 @@ class Deps:
         await self.http.close()
         await self.redis.close()
         await self.mongo.close()
-
-
-class Applicants:
-    """`cases` asks who an application is filed for; `residents` knows."""
-
-    def __init__(self, residents: Residents) -> None:
-        self._residents = residents
-
-    async def applicant(self, person_id: str, resident_id: str) -> Applicant:
-        person = await self._residents.person(person_id)
-        if person is None:
-            raise LookupError("a case names a person that is not known")
-        resident = await self._residents.resident(resident_id)
-        return Applicant(person_id=person.id, name=person.name, id_number=person.id_number, phone=resident.phone if resident else None)
 
 
 def build(settings: Settings) -> Deps:
@@ -179,6 +166,7 @@ def build(settings: Settings) -> Deps:
     publication_store = PublicationStore(mongo)
     cases, messages = Cases(mongo, keys), Messages(mongo)
     tallies, files = Tallies(mongo), wiring_files.keeping(settings, mongo, keys, box)
+    applying = wiring_cases.applying(mongo, keys, box, core, (cases, files, residents))
     words = [Path(settings.everyday_words)] if settings.everyday_words else []
     catalogue = Catalogue(content, Finder(content, tallies, words), keep=settings.guide_cache_seconds)
     accounts = settings.wechat_message_accounts()[0]
@@ -207,7 +195,7 @@ def build(settings: Settings) -> Deps:
         alipay=alipay,
         residents=residents,
         acting=Acting(residents, redis, CoreSubjects(core)),
-        joining=Joining(residents, IdentityChanged(box, cases), timedelta(hours=settings.cooling_hours)),
+        joining=Joining(residents, IdentityChanged(box, applying.desk), timedelta(hours=settings.cooling_hours)),
         content=content,
         open_data=OpenData(mongo),
         publication_store=publication_store,
@@ -219,7 +207,7 @@ def build(settings: Settings) -> Deps:
         case_clocks=CaseClocks(mongo),
         progress_tries=Tries(redis, mongo, keys),
         workdays=Workdays(mongo),
-        filing=Filing(mongo, cases, box, core, Applicants(residents)),
+        applying=applying,
         files=files,
         uploads=Places(),
         messages=messages,

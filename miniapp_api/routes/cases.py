@@ -20,10 +20,10 @@ routes = Routes()
 
 @routes.add("GET", "/v1/cases", who="resident", summary="我的办件", query=PageQuery, reply=CaseList)
 async def mine(call: Call) -> CaseList:
-    resident = await call.deps.residents.resident(call.resident.resident_id)
-    if resident is None or resident.person_id is None:
+    subject = call.resident.subject
+    if subject is None:
         return CaseList(items=[], next_cursor=None)
-    rows = await call.deps.cases.cases(resident.person_id, before(call.query.cursor), call.query.limit)
+    rows = await call.deps.cases.cases(subject.key, before(call.query.cursor), call.query.limit)
     after = cursor(rows[-1]["created_at"]) if len(rows) == call.query.limit else None
     return CaseList(items=[CaseEntry(**_entry(row)) for row in rows], next_cursor=after)
 
@@ -66,8 +66,8 @@ def cursor(moment: datetime) -> str:
 
 
 async def _own(call: Call, case_no: str) -> dict[str, Any]:
-    resident = await call.deps.residents.resident(call.resident.resident_id)
-    row = await call.deps.cases.case(case_no, resident.person_id) if resident and resident.person_id else None
+    subject = call.resident.subject
+    row = await call.deps.cases.case(case_no, subject.key) if subject is not None else None
     if row is None:
         raise NotFound("case_unknown", "没有找到这个办件，请核对办件编号")
     return row

@@ -1,17 +1,38 @@
-"""Drafts and their submission."""
+"""Drafts, their pre-check and their submission."""
 
+import asyncio
 import re
 from typing import Any
 
-from cases import drafts
-from cases.submit import submit
-from content.standing import standing, to_apply
-from content.store import Content
+from cases import drafts, precheck
+from cases.drafts import Change
+from cases.submit import Asked, Filed, one_case, submit
+from content.standing import to_apply
+from core.licences import Licence
 from kit.clock import at_edge
-from kit.errors import Conflict, FieldError, Forbidden, Invalid
+from kit.errors import FieldError, Forbidden, Invalid, Outside
+from miniapp_api import draft_view
+from miniapp_api.draft_view import View
 from miniapp_api.gate import Call, Routes
-from miniapp_api.shapes import Draft, DraftChange, DraftEntry, Drafts, NewDraft, NoBody, Receipt, Submitted
-from miniapp_api.wiring import Deps
+from miniapp_api.may import may_apply, may_show_licences, wait_not
+from miniapp_api.routes.files import owner_of
+from miniapp_api.routes.licences import masked
+from miniapp_api.shapes import NoBody
+from miniapp_api.shapes_drafts import (
+    Covered,
+    Draft,
+    DraftChange,
+    DraftEntry,
+    DraftItem,
+    Drafts,
+    FormChanged,
+    FormerAnswer,
+    FoundProblem,
+    NewDraft,
+    Prechecked,
+    Receipt,
+    Submitted,
+)
 
 routes = Routes()
 _VERSION = re.compile(r'^(?:W/)?"?(\d{1,9})"?$')
@@ -19,43 +40,111 @@ _VERSION = re.compile(r'^(?:W/)?"?(\d{1,9})"?$')
 
 @routes.add("POST", "/v1/drafts", who="resident", summary="开始一份申请", body=NewDraft, reply=Draft, status=201)
 async def start(call: Call) -> Draft:
-    deps, resident_id = call.deps, call.resident.resident_id
-    item = await to_apply(deps.content, call.body.item_code)
-    return _shape(await drafts.start(deps.cases, resident_id, item, await _known(deps, resident_id)), item)
+    item = await to_apply(call.deps.content, call.body.item_code)
+    known = await draft_view.known(call.deps, call.resident, item)
+    draft = await drafts.start(call.deps.applying.desk, owner_of(call), item, known)
+    return shape(await draft_view.view(call.deps, draft, owner_of(call)))
 
 
 @routes.add("GET", "/v1/drafts", who="resident", summary="我的草稿", reply=Drafts)
 async def mine(call: Call) -> Drafts:
-    rows = await call.deps.cases.drafts(call.resident.resident_id)
+    rows = await call.deps.applying.desk.drafts.drafts(owner_of(call))
     return Drafts(items=[DraftEntry(id=row["_id"], updated_at=at_edge(row["updated_at"]), **_fields(row)) for row in rows])
 
 
 @routes.add("GET", "/v1/drafts/<draft_id:str>", who="resident", summary="打开草稿", reply=Draft)
 async def read(call: Call, draft_id: str) -> Draft:
-    draft = await drafts.open_draft(call.deps.cases, draft_id, call.resident.resident_id)
-    return _shape(draft, await _item(call.deps.content, draft["item_code"]))
+    return shape(await _seen(call, draft_id))
 
 
 @routes.add("PATCH", "/v1/drafts/<draft_id:str>", who="resident", summary="修改草稿（可带 If-Match: 版本）", body=DraftChange, reply=Draft)
 async def change(call: Call, draft_id: str) -> Draft:
-    deps = call.deps
-    draft = await drafts.open_draft(deps.cases, draft_id, call.resident.resident_id)
-    item = await _item(deps.content, draft["item_code"])
-    materials = None if call.body.materials is None else [one.model_dump() for one in call.body.materials]
-    return _shape(await drafts.change(deps.cases, draft, item, call.body.answers, materials, _if_match(call)), item)
+    asked, owner = call.body, owner_of(call)
+    seen = await _seen(call, draft_id)
+    if asked.situations is not None:
+        draft_view.check_situations(seen.item, asked.situations)
+    materials = None if asked.materials is None else [one.model_dump() for one in asked.materials]
+    wish = Change(asked.answers, materials, asked.situations, _if_match(call))
+    changed = await drafts.change(call.deps.applying.desk, seen.draft, seen.item, wish, owner)
+    return shape(await draft_view.view(call.deps, changed, owner))
+
+
+@routes.add("POST", "/v1/drafts/<draft_id:str>/precheck", who="resident", summary="预审：提交前一次说清全部问题", body=NoBody, reply=Prechecked)
+async def check(call: Call, draft_id: str) -> Prechecked:
+    seen, owner = await _seen(call, draft_id), owner_of(call)
+    ours, theirs = await asyncio.gather(draft_view.found_by_us(call.deps, seen, owner), _by_core(call, seen))
+    found = [FoundProblem(field=one.field, message=one.message, source=one.source, blocks=one.blocks) for one in [*ours, *(theirs or ())]]
+    return Prechecked(findings=found, core_checked=theirs is not None)
 
 
 @routes.add("POST", "/v1/drafts/<draft_id:str>/submit", who="resident", summary="提交申请", body=NoBody, reply=Submitted, status=201, idempotent=True)
 async def submit_draft(call: Call, draft_id: str) -> Submitted:
-    deps, caller = call.deps, call.resident
-    resident = await deps.residents.resident(caller.resident_id)
-    if resident is None or resident.person_id is None:
+    if call.resident.person_id is None:
         raise Forbidden("real_name_needed", "提交申请前请先完成实名认证")
-    draft = await drafts.open_draft(deps.cases, draft_id, caller.resident_id)
-    recorded = draft["state"] != "open"  # what was handed in before the item ended is seen through
-    item = await (_item if recorded else to_apply)(deps.content, draft["item_code"])
-    filed = await submit(deps.filing, draft, item, resident.person_id, caller.channel)
+    draft = await drafts.open_draft(call.deps.applying.desk.drafts, draft_id, owner_of(call))
+    filed = await submit(call.deps.applying.filing, await asked_of(call, draft))
+    return _submitted(one_case(filed, may_wait=wait_not(call)))
+
+
+async def asked_of(call: Call, draft: dict[str, Any]) -> Asked:
+    """What was handed in before the item ended is seen through; what is open is looked at as it is today."""
+    owner = owner_of(call)
+    if draft["state"] != "open":
+        return Asked(draft, (), owner, call.resident.channel)
+    await may_apply(call)
+    seen = await draft_view.view(call.deps, draft, owner, to_submit=True)
+    parts = seen.parts
+    if any(one.get("licence_id") for one in seen.draft["materials"]) or any(part.covers for part in parts):
+        parts = await may_show_licences(call, seen)
+    found = precheck.blocking(await draft_view.found_by_us(call.deps, seen, owner))
+    return Asked(seen.draft, parts, owner, call.resident.channel, found)
+
+
+def shape(seen: View) -> Draft:
+    row = seen.draft
+    return Draft(
+        id=row["_id"],
+        item_version=row["item_version"],
+        items=[DraftItem(**one) for one in row["items"]],
+        project_code=row["project_code"],
+        state=row["state"],
+        answers=row["answers"],
+        former_answers=[FormerAnswer(field=name, title=kept["title"], value=kept["value"]) for name, kept in row["former"].items()],
+        materials=row["materials"],
+        situations=row["situations"],
+        form=seen.item["form"],
+        form_changes=[
+            FormChanged(field=one.field, how=list(one.how), title_before=one.title_before, title_after=one.title_after) for one in seen.changes
+        ],
+        wanted=[dict(one) for one in seen.facts.wanted],
+        covered=[_covered(name, licence) for name, licence in seen.facts.covered.items()],
+        licences_known=seen.facts.licences is not None,
+        updated_at=at_edge(row["updated_at"]),
+        **_fields(row),
+    )
+
+
+async def _seen(call: Call, draft_id: str) -> View:
+    owner = owner_of(call)
+    return await draft_view.view(call.deps, await drafts.open_draft(call.deps.applying.desk.drafts, draft_id, owner), owner)
+
+
+async def _by_core(call: Call, seen: View) -> list[precheck.Found] | None:
+    """None before the real name is known: the core is asked for somebody."""
+    caller, applying = call.resident, call.deps.applying
+    if caller.person_id is None or caller.subject is None:
+        return None
+    try:
+        applicant = await applying.filing.people.applicant(caller.subject.key, caller.person_id, caller.resident_id)
+    except Outside:
+        return None
+    return await draft_view.found_by_core(call.deps, seen, applicant, caller.subject.key)
+
+
+def _submitted(filed: Filed) -> Submitted:
     told = f"已提交“{filed.item_name}”，办件编号 {filed.case_no}，可在“我的办件”查看进度"
+    if filed.case_no is None:
+        told = f"已收到“{filed.item_name}”，正在提交…请勿重新填写，稍后在“我的办件”查看"
     receipt = Receipt(
         receipt_no=filed.request_id,
         item_name=filed.item_name,
@@ -63,21 +152,7 @@ async def submit_draft(call: Call, draft_id: str) -> Submitted:
         text=told,
         progress_secret=filed.progress_secret,
     )
-    return Submitted(case_no=filed.case_no, receipt=receipt)
-
-
-async def _item(store: Content, code: str) -> dict[str, Any]:
-    """Also one that is no longer in effect: a draft can still be read, and what was typed is not lost."""
-    return (await standing(store, code)).item
-
-
-async def _known(deps: Deps, resident_id: str) -> dict[str, str | None]:
-    """What the resident need not type again."""
-    resident = await deps.residents.resident(resident_id)
-    if resident is None:
-        raise Conflict("resident_unknown", "请重新登录后再试")
-    person = await deps.residents.person(resident.person_id) if resident.person_id else None
-    return {"name": person.name if person else None, "id_number": person.id_number if person else None, "phone": resident.phone}
+    return Submitted(case_no=filed.case_no, receipt=receipt, http_status=202 if filed.case_no is None else 201)
 
 
 def _if_match(call: Call) -> int | None:
@@ -90,18 +165,18 @@ def _if_match(call: Call) -> int | None:
     return int(match[1])
 
 
-def _fields(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: row[key] for key in ("item_code", "item_name", "version")}
-
-
-def _shape(row: dict[str, Any], item: dict[str, Any]) -> Draft:
-    return Draft(
-        id=row["_id"],
-        item_version=row["item_version"],
-        state=row["state"],
-        answers=row["answers"],
-        materials=row["materials"],
-        form=item["form"],
-        updated_at=at_edge(row["updated_at"]),
-        **_fields(row),
+def _covered(name: str, licence: Licence) -> Covered:
+    expires_at = at_edge(licence.expires_at) if licence.expires_at else None
+    return Covered(
+        material=name,
+        licence_id=licence.licence_id,
+        licence_type=licence.type,
+        licence_name=licence.name,
+        number=masked(licence.number),
+        expires_at=expires_at,
     )
+
+
+def _fields(row: dict[str, Any]) -> dict[str, Any]:
+    kind = "joint" if row.get("project_code") else "single"
+    return {**{key: row[key] for key in ("item_code", "item_name", "version")}, "kind": kind}

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from cases.states import TEXTS
+from core.subjects import person_key
 from core.types import CaseState
 from kit.clock import at_edge
 from kit.log import mask
@@ -36,7 +37,7 @@ async def look(call: Call) -> HotlineCases:
     name, id_number = tidy(asked.name, asked.id_number)
     person = await residents.person_with(name, id_number)
     call.acted_on(f"{person.id if person else 'nobody'}: {_reason(asked.reason, name, id_number)}")
-    rows = await call.deps.cases.cases(person.id, None, SHOWN) if person is not None else []
+    rows = await call.deps.cases.cases(person_key(person.id), None, SHOWN) if person is not None else []
     return HotlineCases(name=masked_name(name), items=[_shape(row) for row in rows])
 
 

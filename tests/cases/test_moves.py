@@ -11,8 +11,9 @@ from cases.store import Cases
 from core.types import CaseMove, CaseState, RawEventPage
 from kit.clock import now
 from kit.crypto import Keyring
-from kit.mongo import Mongo, Tx
+from kit.mongo import Mongo
 from miniapp_api.case_moved import take_feed
+from tests.cases.sendings import make_sending, record
 
 
 @pytest.fixture
@@ -23,13 +24,7 @@ async def cases(mongo: Mongo, keys: Keyring) -> Cases:
 
 async def make_case(mongo: Mongo, cases: Cases) -> str:
     """A case whose submit the core has not answered yet."""
-    item = {"code": "I1", "version": 1, "name": "事项"}
-    draft = await cases.add_draft("r1", item, {})
-
-    async def sending(tx: Tx) -> str:
-        return str((await cases.record_sending(tx, draft, "P1", "wechat"))["_id"])
-
-    return await mongo.transaction(sending)
+    return await record(mongo, cases, make_sending())
 
 
 def make_move(version: int, state: CaseState) -> CaseMove:

@@ -19,8 +19,9 @@ from cases.store import Cases
 from core.types import CaseMove, CaseState, CorrectionNotice, Finding
 from kit.clock import BEIJING
 from kit.crypto import Keyring
-from kit.mongo import Mongo, Tx
+from kit.mongo import Mongo
 from kit.workdays import Special, Workdays, built_in, calendar
+from tests.cases.sendings import make_sending, record
 
 ANSWERS = {"phone": "1", "address": {"street": "甲"}}
 MATERIALS = [{"name": "身份证", "hand_in": "online", "files": [{"sha256": "a"}]}]
@@ -170,12 +171,7 @@ async def cases(mongo: Mongo, keys: Keyring) -> Cases:
 
 
 async def make_case(mongo: Mongo, cases: Cases, kind: str = PERMIT, answers: dict[str, Any] | None = None) -> str:
-    draft = await cases.add_draft("r1", {"code": "I1", "version": 1, "name": "事项"}, ANSWERS if answers is None else answers)
-
-    async def sending(tx: Tx) -> str:
-        return str((await cases.record_sending(tx, draft, "P1", "wechat", kind))["_id"])
-
-    request_id = await mongo.transaction(sending)
+    request_id = await record(mongo, cases, make_sending(ANSWERS if answers is None else answers, kind))
     await tell(cases, request_id, 1, CaseState.SUBMITTED, RECEIVED)
     return request_id
 

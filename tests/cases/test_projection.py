@@ -16,6 +16,7 @@ from cases.store import Cases
 from core.types import Case, CaseMove, CaseState, CoreEvent, CorrectionNotice, Finding
 from kit.crypto import Keyring
 from kit.mongo import DuplicateKeyError, Mongo, Tx, connect
+from tests.cases.sendings import make_sending, record
 
 BEGAN = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 NEXT = {
@@ -83,12 +84,7 @@ async def shared(mongo_url: str) -> Any:
 
 
 async def make_case(mongo: Mongo, cases: Cases) -> str:
-    draft = await cases.add_draft("r1", {"code": "I1", "version": 1, "name": "事项"}, {"甲": "1", "乙": "2"})
-
-    async def sending(tx: Tx) -> str:
-        return str((await cases.record_sending(tx, draft, "P1", "wechat", "行政许可"))["_id"])
-
-    return await mongo.transaction(sending)
+    return await record(mongo, cases, make_sending({"甲": "1", "乙": "2"}, "行政许可"))
 
 
 class Crash(Exception):

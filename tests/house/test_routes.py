@@ -84,7 +84,8 @@ def test_posts_that_create_at_the_core_need_an_idempotency_key() -> None:
         "POST /v1/orders/<order_no:str>/refund-requests",
         "POST /staff/v1/orders/<order_no:str>/refunds",
     }
-    assert {route.name for route in ROUTES if route.idempotent} == {"POST /v1/drafts/<draft_id:str>/submit"} | money
+    applying = {"POST /v1/drafts/<draft_id:str>/submit", "POST /v1/licences/<licence_id:str>/authorizations"}
+    assert {route.name for route in ROUTES if route.idempotent} == applying | money
     assert {route.name for route in ROUTES if route.idempotent and route.keep_days is None} == money
 
 

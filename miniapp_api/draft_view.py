@@ -1,0 +1,124 @@
+"""Story: a draft as it stands today: under its item's form of now, with the materials its situations leave and the licences that cover some of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cases import drafts, hand_over, precheck
+from cases.draft_store import seen
+from cases.file_store import Owner
+from cases.forms import FormChange, fields
+from cases.licences import covered
+from cases.precheck import Facts, Found
+from cases.submit import Part
+from content import situations
+from content.standing import standing, to_apply
+from core.licences import Licence
+from core.subjects import enterprise_key
+from core.types import Applicant
+from kit.errors import Conflict, Outside
+from miniapp_api.wiring import Deps
+from residents.sessions import Caller
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`draft` is fitted to `item`. `changes`: of the form since the draft was begun. `facts`: what the rules look at."""
+
+    draft: Json
+    item: Json
+    changes: list[FormChange]
+    facts: Facts
+
+    @property
+    def parts(self) -> list[Part]:
+        """What would be filed."""
+        item = (self.item["code"], self.item["version"], self.item["name"], self.item.get("kind"))
+        covers = hand_over.wanted_covers(self.facts.wanted, self.draft["materials"])
+        return [Part(item, self.draft["answers"], self.draft["materials"], covers)]
+
+
+async def view(deps: Deps, draft: Json, owner: Owner, *, to_submit: bool = False) -> View:
+    """`to_submit`: raises Conflict when its item has ended; otherwise what was typed can still be read."""
+    item = await item_of(deps, draft, to_submit=to_submit)
+    before = None if draft["items"] == now_seen(item) else await form_as(deps, draft, draft["items"])
+    begun = before if draft["begun_with"] == draft["items"] else await form_as(deps, draft, draft["begun_with"])
+    fitted = drafts.fitted(draft, item, before)
+    wanted = wanted_of(item, draft["situations"])
+    licences = await licences_for(deps, wanted, fitted["materials"], owner)
+    facts = Facts(item, wanted, licences, covered(wanted, fitted["materials"], licences or ()))
+    return View(fitted, item, drafts.form_changes(begun, item), facts)
+
+
+async def item_of(deps: Deps, draft: Json, *, to_submit: bool) -> Json:
+    """Also one that is no longer in effect: a draft can still be read, and what was typed is not lost."""
+    if to_submit:
+        return await to_apply(deps.content, draft["item_code"])
+    return (await standing(deps.content, draft["item_code"])).item
+
+
+def now_seen(item: Json) -> list[Json]:
+    return [dict(seen(part)) for part in drafts.parts_of(item)]
+
+
+async def form_as(deps: Deps, draft: Json, items: Sequence[Mapping[str, Any]]) -> Json | None:
+    """The form of these versions; None where the catalogue keeps them no longer."""
+    row = await deps.content.item_version(items[0]["code"], items[0]["version"])
+    form: Json | None = None if row is None else row["item"]["form"]
+    return form
+
+
+def wanted_of(item: Json, options: Sequence[str]) -> list[Json]:
+    """Options of an earlier version that are no more hide nothing."""
+    return situations.shown(item, frozenset(options)) or []
+
+
+def check_situations(item: Json, options: Sequence[str]) -> None:
+    """Raises Invalid."""
+    situations.chosen(item, ",".join(options))
+
+
+async def licences_for(deps: Deps, wanted: Sequence[Json], handed: Sequence[Mapping[str, Any]], owner: Owner) -> Sequence[Licence] | None:
+    """The subject's licences, where any could matter; None while the core does not tell. Nobody has some before their real name is known."""
+    if owner.person_id is None or not (any(one.get("licence_type") for one in wanted) or any(one.get("licence_id") for one in handed)):
+        return ()
+    return await deps.applying.licensing.shelf.of(owner.key)
+
+
+async def found_by_us(deps: Deps, shown: View, owner: Owner) -> list[Found]:
+    """Form, materials and files of everything the draft is for."""
+    return await precheck.local(deps.applying.over, deps.applying.checks, shown.draft, shown.facts, owner)
+
+
+async def known(deps: Deps, caller: Caller, item: Json) -> dict[str, str | None]:
+    """What need not be typed again, by the words of `x-prefill`. What the core does not tell at once is typed."""
+    resident = await deps.residents.resident(caller.resident_id)
+    if resident is None:
+        raise Conflict("resident_unknown", "请重新登录后再试")
+    if caller.person_id is None or caller.subject is None:
+        return {"phone": resident.phone}
+    found: dict[str, str | None] = {"phone": resident.phone}
+    try:
+        named = await deps.applying.filing.people.applicant(caller.subject.key, caller.person_id, caller.resident_id)
+        found |= {"name": named.name, "id_number": named.id_number}
+        if caller.subject.role == "enterprise":
+            found |= await _enterprise(deps, caller.person_id, caller.subject.key, item)
+    except Outside:
+        pass
+    return found
+
+
+async def _enterprise(deps: Deps, person_id: str, subject_key: str, item: Json) -> dict[str, str | None]:
+    asked = {spec.get("x-prefill") for spec in fields(item["form"]).values()}
+    name = None
+    if "enterprise_name" in asked:
+        own = await deps.acting.kin.enterprises(person_id)
+        name = next((one.name for one in own if enterprise_key(one.uscc) == subject_key), None)
+    return {"uscc": subject_key.partition(":")[2], "enterprise_name": name}
+
+
+async def found_by_core(deps: Deps, shown: View, applicant: Applicant, subject_key: str) -> list[Found] | None:
+    """None while the core does not say."""
+    return await precheck.by_core(deps.applying.over, shown.draft, shown.facts, applicant, subject_key)
