@@ -147,7 +147,7 @@ class QuietHours(Asked):
 class Preferred(Asked):
     channels: Annotated[list[Literal["wechat", "alipay"]], Field(max_length=2)] = Field(default=["wechat", "alipay"], description="提醒的先后")
     quiet_hours: QuietHours | None = None
-    kinds_off: Annotated[list[Annotated[Line, Field(min_length=1, max_length=40)]], Field(max_length=50)] = Field(
+    kinds_off: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,39}$")]], Field(max_length=50)] = Field(
         default=[], description="不要推送的消息种类；收件箱里仍然有"
     )
 

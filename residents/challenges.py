@@ -85,13 +85,15 @@ def tidy(name: str, id_number: str) -> tuple[str, str]:
     """Full-width digits and lower-case x are what people type; both are put right. Raises Invalid with every error."""
     name = re.sub(r"\s+", " ", name.translate(_WIDE)).strip()
     if not re.search(r"[A-Za-z]", name):
-        name = name.replace(" ", "")
+        name = name.replace(" ", "").replace(".", "·")
     number = re.sub(r"\s", "", id_number.translate(_WIDE)).upper()
     errors = []
     if not _NAME.match(name):
         errors.append(FieldError("name", "请填写身份证上的姓名，只含汉字、间隔号或字母"))
     if re.fullmatch(r"\d{15}", number):
         errors.append(FieldError("id_number", "15 位旧身份证号已停用，请填写 18 位号码"))
+    elif re.fullmatch(r"[A-Z]{1,3}\d{7,12}", number):
+        errors.append(FieldError("id_number", "通行证、护照和旧版永久居留证请到窗口办理；居民身份证、居住证和新版永久居留证请填写 18 位号码"))
     elif not is_citizen_number(number):
         errors.append(FieldError("id_number", "身份证号不正确，请核对 18 位号码（最后一位可能是 X）"))
     if errors:
@@ -100,7 +102,7 @@ def tidy(name: str, id_number: str) -> tuple[str, str]:
 
 
 def is_citizen_number(number: str) -> bool:
-    """GB 11643: date and check digit. The county is not looked up: codes come and go, and an old number stays a person's number."""
+    """GB 11643: date and check digit. Residence permits of 港澳台 (81, 82, 83…) and new permanent residence cards (9…) have such numbers too. The county is not looked up: codes come and go, and an old number stays a person's number."""
     if not (number.isascii() and re.fullmatch(r"\d{17}[0-9X]", number)):
         return False
     try:
