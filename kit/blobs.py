@@ -4,6 +4,7 @@ GridBlobs keeps them in Mongo in GridFS's layout (any GridFS tool reads them). I
 to 48 MB before it sends anything and its reader asks for 16 MB at a time: twenty files at once would be held whole.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Protocol
@@ -18,7 +19,8 @@ INDEXES = {
     f"{BUCKET}.files": [IndexModel([("filename", ASCENDING), ("uploadDate", ASCENDING)])],
     f"{BUCKET}.chunks": [IndexModel([("files_id", ASCENDING), ("n", ASCENDING)], unique=True)],
 }
-_TOGETHER = 4  # chunks in one write or read: 1 MiB
+_TOGETHER = 2  # chunks in one write or read: 512 KiB
+_AT_ONCE = 2  # puts in this process: one waits for its journal while the next is sealed; each more would hold 3 MB and gain nothing
 
 
 class BlobMissing(Exception):
@@ -46,11 +48,12 @@ class GridBlobs:
 
     def __init__(self, mongo: Mongo) -> None:
         self._files, self._chunks = mongo[f"{BUCKET}.files"], mongo[f"{BUCKET}.chunks"]
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def put(self, name: str, pieces: Pieces) -> None:
         waiting: list[dict[str, Any]] = []
         number = length = 0
-        async with aclosing(cut(pieces, SEALED)) as chunks:
+        async with self._turns, aclosing(cut(pieces, SEALED)) as chunks:
             async for chunk, last in chunks:
                 waiting.append({"files_id": name, "n": number, "data": chunk})
                 number, length = number + 1, length + len(chunk)

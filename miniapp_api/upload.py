@@ -25,7 +25,7 @@ SILENCE, WHOLE = 15.0, 600.0  # seconds without a byte; seconds for all of it
 AT_ONCE, AT_ONCE_EACH = 64, 24  # uploads in this process: of all, of one owner
 ANSWER = 90.0  # seconds from the last byte to the answer: a queue, the look, the storing and the scan
 LINGER = 64 * 1024 * 1024  # what is read and thrown away after a refusal, so that the client gets to read it
-_BUFFER = 256 * 1024
+_BUFFER = 64 * 1024  # what Sanic gathers before it stops reading
 _PURPOSE = re.compile(rb"^[a-z0-9_-]{0,40}$")
 
 
@@ -64,7 +64,7 @@ class Bounds:
 async def received(request: Request, bounds: Bounds) -> AsyncIterator[Received]:
     """The field `file` and, if given, `purpose`. The file is gone afterwards. Raises Invalid, TooLarge, TooSlow, Unavailable."""
     stream: Any = request.stream
-    with tempfile.TemporaryFile(dir=bounds.folder, buffering=_BUFFER) as file:
+    with tempfile.TemporaryFile(dir=bounds.folder) as file:
         try:
             got = await _read(request, stream, _Sorting(bounds, cast("BinaryIO", file)))
         except AppError as exc:
@@ -148,6 +148,9 @@ class _Sorting:
             if len(self._head) >= HEAD:
                 self._judge()
         self._digest.update(piece)
+        if not self._waiting and len(piece) >= _BUFFER:
+            await asyncio.to_thread(self._file.write, piece)  # as it is: twenty uploads are twenty of every copy
+            return
         self._waiting += piece
         if len(self._waiting) >= _BUFFER:
             await self._flush()
