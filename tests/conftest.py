@@ -20,6 +20,7 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side (-n), a file stays together, and so does Rasa, of which there is one model. The longest begin first."""
     tests = Path(__file__).parent
