@@ -164,7 +164,7 @@ def check(settings: Settings) -> None:
         problems.append("ZHANGBAN_EVERYDAY_WORDS 指向的文件或文件夹不存在：请检查路径，或删去此设置")
     problems += _keys(settings) + _assistant(settings) + _files(settings)
     problems += settings.wechat_message_accounts()[1]
-    problems += _paying(settings)
+    problems += _paying(settings) + _aes(settings)
     if settings.profile == "production":
         problems += _pretend(settings)
     if problems:
@@ -190,6 +190,15 @@ def _keys(settings: Settings) -> list[str]:
         except ValueError:
             problems.append("ZHANGBAN_INDEX_KEY 应为至少 32 字节密钥的 base64")
     return problems
+
+
+def _aes(settings: Settings) -> list[str]:
+    try:
+        if len(unbase64(secret(settings.alipay_aes_key))) in (0, 16):
+            return []
+    except ValueError:
+        pass
+    return ["ZHANGBAN_ALIPAY_AES_KEY 应为开放平台“接口内容加密方式”里的 AES 密钥（base64，16 字节）；不用支付宝取手机号就删去此设置"]
 
 
 def _assistant(settings: Settings) -> list[str]:

@@ -121,6 +121,7 @@ async def unbind(joining: Joining, redis: Redis, caller: Caller, resident_id: st
     if not await store.mongo.transaction(all_of_it):
         raise NotFound("link_unknown", "没有找到这个关联账号，请刷新列表")
     await forget(redis, sessions)
+    await forget_resident(store, redis, resident_id)  # one that was opened meanwhile
 
 
 def _whose(mine: str | None, theirs: str | None) -> str:
