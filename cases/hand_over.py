@@ -49,7 +49,7 @@ class About:
 def wanted_covers(wanted: Sequence[Mapping[str, Any]], handed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What a licence would do for and nobody handed in: settled by `choose_licences` once the core tells what there is."""
     given = {str(one["name"]) for one in handed}
-    open_ones = [one for one in wanted if one.get("licence_type") and str(one["name"]) not in given]
+    open_ones = [one for one in wanted if one.get("licence_type") and not one.get("only_if") and str(one["name"]) not in given]
     return [{"name": one["name"], "hand_in": "online", "files": [], "licence_id": None, "cover": one["licence_type"]} for one in open_ones]
 
 

@@ -80,7 +80,8 @@ def covered(wanted: Sequence[Mapping[str, Any]], handed: Sequence[Mapping[str, A
     found: dict[str, Licence] = {}
     for material in wanted:
         name, kind = str(material["name"]), material.get("licence_type")
-        licence = chosen[name] if name in chosen else best(kind, licences, at) if kind else None
+        certain = kind if not material.get("only_if") else None  # a question still open: nothing is shown that may not be needed
+        licence = chosen[name] if name in chosen else best(certain, licences, at) if certain else None
         if licence is not None and is_valid(licence, at):
             found[name] = licence
     return found

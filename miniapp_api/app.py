@@ -22,6 +22,7 @@ from miniapp_api.problems import problem
 from miniapp_api.routes import (
     assistant,
     bills,
+    case_acts,
     cases,
     core_callbacks,
     drafts,
@@ -76,6 +77,7 @@ ROUTES: list[Route] = [
     *licences.routes,
     *files.routes,
     *cases.routes,
+    *case_acts.routes,
     *progress.routes,
     *messages.routes,
     *assistant.routes,

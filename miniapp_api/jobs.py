@@ -6,14 +6,16 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from bot import wechat_reply
-from cases import file_scan, files, submit
+from cases import acting, file_scan, files, submit
+from cases.corrections import CORRECTION
 from cases.deeming import deem_accepted
+from cases.withdraw import WITHDRAWAL
 from content import publications
 from content.sync import reshape, sync, take_effect
 from kit.clock import now
 from kit.outbox import Handler, Row, Worker
 from kit.repeat import every
-from miniapp_api import file_refused, identity_told, payment_told
+from miniapp_api import file_refused, identity_told, old_rows, payment_told
 from miniapp_api.after_payment import TELL
 from miniapp_api.case_moved import look_at_feed
 from miniapp_api.identity_changed import TELL as IDENTITY_TELL
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 CLOCK_SECONDS = 60.0
 RECONCILE_SECONDS = 600.0
 SWEEP_SECONDS = 600.0
+OLD_ROWS_SECONDS = 3600.0  # an instance of the release before may still write some
 
 
 def worker(deps: Deps) -> Worker:
@@ -36,6 +39,12 @@ def worker(deps: Deps) -> Worker:
     async def file_case(row: Row) -> None:
         await submit.carry_out(deps.applying.filing, row)
 
+    async def correct_case(row: Row) -> None:
+        await acting.carry_out(deps.applying.acting, CORRECTION, row)
+
+    async def withdraw_case(row: Row) -> None:
+        await acting.carry_out(deps.applying.acting, WITHDRAWAL, row)
+
     async def push_message(row: Row) -> None:
         await push.push(deps.pushing, row)
 
@@ -43,6 +52,7 @@ def worker(deps: Deps) -> Worker:
         await identity_told.tell(deps, row)
 
     handlers: dict[str, Handler] = {submit.KIND: file_case, push.KIND: push_message, IDENTITY_TELL: tell_of_identity}
+    handlers |= {acting.KINDS["correction"]: correct_case, acting.KINDS["withdrawal"]: withdraw_case}
     return Worker(deps.outbox, {**handlers, **uploads(deps), **money(deps)}, slots=16)
 
 
@@ -86,6 +96,7 @@ async def run(deps: Deps) -> None:
     jobs = [
         asyncio.create_task(outbox.run()),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: look_at_feed(deps))),
+        asyncio.create_task(every(OLD_ROWS_SECONDS, lambda: old_rows.name_subjects(deps), "older rows not named")),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: sync_items(deps))),
         asyncio.create_task(every(CLOCK_SECONDS, lambda: look_at_clocks(deps), "days of first replies not looked at")),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: take_publications(deps))),

@@ -15,7 +15,7 @@ from bot.turn import Assistant
 from bot.wechat import Account
 from bot.wechat_reply import Replying
 from bot.wechat_store import WeChatMessages
-from cases import clock_store, draft_store, file_store, licence_store, progress_tries
+from cases import act_store, clock_store, draft_store, file_store, licence_store, progress_tries
 from cases import store as cases_store
 from cases.clock_store import CaseClocks
 from cases.file_keeping import Filekeeping
@@ -127,6 +127,7 @@ class Deps:
             publications_store,
             cases_store,
             draft_store,
+            act_store,
             licence_store,
             file_store,
             blobs,

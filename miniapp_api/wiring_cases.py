@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from cases.act_store import CaseActs
+from cases.acting import Acting
 from cases.draft_store import Drafts
 from cases.drafts import Desk
 from cases.file_keeping import Filekeeping
@@ -30,6 +32,7 @@ class Applying:
     desk: Desk
     checks: Checks
     filing: Filing
+    acting: Acting
 
     @property
     def over(self) -> HandOver:
@@ -68,4 +71,5 @@ def applying(mongo: Mongo, keys: Keyring, outbox: Outbox, core: Core, parts: tup
     drafts, licences = Drafts(mongo, keys), CoreLicences(core)
     over = HandOver(files, CoreCaseActs(core), Licensing(LicenceUses(mongo, keys), licences, Shelf(licences)))
     filing = Filing(mongo, cases, drafts, outbox, core, Applicants(residents, CoreSubjects(core)), over)
-    return Applying(Desk(mongo, drafts, files.store), Checks(), filing)
+    acting = Acting(mongo, cases, CaseActs(mongo, keys), outbox, over)
+    return Applying(Desk(mongo, drafts, files.store), Checks(), filing, acting)

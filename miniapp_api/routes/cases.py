@@ -30,14 +30,14 @@ async def mine(call: Call) -> CaseList:
 
 @routes.add("GET", "/v1/cases/<case_no:str>", who="resident", summary="办件详情与进度", reply=CaseDetail)
 async def one(call: Call, case_no: str) -> CaseDetail:
-    row = await _own(call, case_no)
+    row = await own_case(call, case_no)
     told = projection_of(row)
     notices = {one.version: one for one in told.notices}
     return CaseDetail(
         **_entry(row),
         version=row["version"],
         timeline=[_move(move, notices.get(move.version)) for move in told.timeline],
-        limits=_limits(limits.shape(row, await _item(call.deps.content, row), call.deps.workdays.current, now())),
+        limits=_limits(limits.shape(row, await item_as_filed(call.deps.content, row), call.deps.workdays.current, now())),
         open_notice=told.open_notice.notice_no if told.open_notice else None,
         deemed_accepted=_deemed(row),
         progress_secret=call.deps.cases.progress_secret(row),
@@ -48,12 +48,12 @@ async def one(call: Call, case_no: str) -> CaseDetail:
     "GET", "/v1/cases/<case_no:str>/notices/<notice_no:str>", who="resident", summary="补正通知书（一次性告知，全部补正事项）", reply=NoticeDocument
 )
 async def notice(call: Call, case_no: str, notice_no: str) -> NoticeDocument:
-    row = await _own(call, case_no)
+    row = await own_case(call, case_no)
     told = projection_of(row)
     found = next((one for one in told.notices if one.notice_no == notice_no), None)
     if found is None:
         raise NotFound("notice_unknown", "没有找到这份补正通知，请从办件详情中打开")
-    return _document(found, row, told.open_notice == found, _titles(await _item(call.deps.content, row)))
+    return _document(found, row, told.open_notice == found, _titles(await item_as_filed(call.deps.content, row)))
 
 
 def before(text: str) -> datetime | None:
@@ -65,7 +65,8 @@ def cursor(moment: datetime) -> str:
     return str(round(moment.timestamp() * 1000))
 
 
-async def _own(call: Call, case_no: str) -> dict[str, Any]:
+async def own_case(call: Call, case_no: str) -> dict[str, Any]:
+    """Of whom the caller acts for. Raises NotFound, also for somebody else's."""
     subject = call.resident.subject
     row = await call.deps.cases.case(case_no, subject.key) if subject is not None else None
     if row is None:
@@ -73,7 +74,7 @@ async def _own(call: Call, case_no: str) -> dict[str, Any]:
     return row
 
 
-async def _item(store: Content, row: dict[str, Any]) -> dict[str, Any] | None:
+async def item_as_filed(store: Content, row: dict[str, Any]) -> dict[str, Any] | None:
     """The item as it was when the case was filed: that version's limits were promised."""
     version = await store.item_version(row["item_code"], row["item_version"])
     item: dict[str, Any] | None = None if version is None else version["item"]

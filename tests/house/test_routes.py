@@ -84,7 +84,12 @@ def test_posts_that_create_at_the_core_need_an_idempotency_key() -> None:
         "POST /v1/orders/<order_no:str>/refund-requests",
         "POST /staff/v1/orders/<order_no:str>/refunds",
     }
-    applying = {"POST /v1/drafts/<draft_id:str>/submit", "POST /v1/licences/<licence_id:str>/authorizations"}
+    applying = {
+        "POST /v1/drafts/<draft_id:str>/submit",
+        "POST /v1/licences/<licence_id:str>/authorizations",
+        "POST /v1/cases/<case_no:str>/corrections",
+        "POST /v1/cases/<case_no:str>/withdraw",
+    }
     assert {route.name for route in ROUTES if route.idempotent} == applying | money
     assert {route.name for route in ROUTES if route.idempotent and route.keep_days is None} == money
 
