@@ -14,7 +14,12 @@ from kit.errors import InFlight, Invalid
 from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, Tx
 
 COLLECTION = "idempotency"
-INDEXES = {COLLECTION: [IndexModel([("forget_at", ASCENDING)], name="forget", expireAfterSeconds=0)]}
+INDEXES = {
+    COLLECTION: [
+        IndexModel([("forget_at", ASCENDING)], name="forget", expireAfterSeconds=0),
+        IndexModel([("who", ASCENDING)], name="of_one", partialFilterExpression={"who": {"$type": "string"}}),
+    ]
+}
 RUNNING_FOR = 15  # seconds after which a crashed attempt may be taken over
 
 
@@ -31,10 +36,10 @@ class Keys:
         self._rows = mongo[COLLECTION]
         self._keys = keys
 
-    async def begin(self, scope: str, key: str, body: bytes) -> Answer | None:
-        """None: go on, the key is ours. Raises InFlight (409) or Invalid (422)."""
+    async def begin(self, scope: str, key: str, body: bytes, who: str | None = None) -> Answer | None:
+        """None: go on, the key is ours. `who`: whose answer it will be, so that it goes with them. Raises InFlight (409) or Invalid (422)."""
         row_id, digest = _row_id(scope, key), hashlib.sha256(body).hexdigest()
-        fresh = {"_id": row_id, "digest": digest, "until": now() + timedelta(seconds=RUNNING_FOR), "forget_at": now() + timedelta(days=1)}
+        fresh = {"_id": row_id, "digest": digest, "who": who, "until": now() + timedelta(seconds=RUNNING_FOR), "forget_at": now() + timedelta(days=1)}
         try:
             await self._rows.insert_one(fresh)
             return None

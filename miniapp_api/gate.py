@@ -214,7 +214,7 @@ async def _once(route: Route, deps: Deps, call: Call, path: dict[str, str]) -> H
         raise Invalid("input_invalid", "缺少防重复提交的编号", errors=(wrong,))
     who = call.staff.id if route.who == "staff" else call.resident.resident_id
     scope = f"{who} {route.method} {call.request.path}"
-    kept = await deps.idempotency.begin(scope, key, call.request.body)
+    kept = await deps.idempotency.begin(scope, key, call.request.body, who)
     if kept is not None:
         return HTTPResponse(kept.body, kept.status, content_type="application/json")
     try:
