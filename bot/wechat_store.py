@@ -64,7 +64,7 @@ class WeChatMessages:
         own, at = self.id_of(account, message), now()
         row: dict[str, Any] = {"_id": own, "account": account, "kind": message.kind, "what": message.what, "at": at, "forget_at": at + KEPT}
         turn = f"{message.created:020d} {at:%Y%m%d%H%M%S%f} {own}"  # as they were written; within a second, as they came
-        row |= {"state": state, "sender_index": self._sender(account, message.sender), "turn": turn, "replies": []}
+        row |= {"state": state, "sender_index": self.sender_index(account, message.sender), "turn": turn, "replies": []}
         if state != "done":
             row |= {"sender": self._seal(own, "sender", message.sender), "text": self._seal(own, "text", message.text)}
         await self._messages.insert_one(row, session=tx)
@@ -72,7 +72,7 @@ class WeChatMessages:
 
     async def first_greeting(self, tx: Tx, account: str, sender: str) -> bool:
         """True once in GREETED for one person and account."""
-        own = self._sender(account, sender)
+        own = self.sender_index(account, sender)
         if await self._greeted.find_one({"_id": own, "forget_at": {"$gt": now()}}, session=tx) is not None:
             return False
         row = {"$set": {"forget_at": now() + GREETED}}  # a row past its time may still be there: the database forgets once a minute
@@ -128,5 +128,6 @@ class WeChatMessages:
     def _seal(self, own: str, field: str, plain: str) -> str:
         return self._keys.seal(plain, f"wechat_messages/{field}/{own}")
 
-    def _sender(self, account: str, sender: str) -> str:
+    def sender_index(self, account: str, sender: str) -> str:
+        """Who wrote to one of our accounts, without the openid."""
         return self._keys.index("wechat_sender", f"{account} {sender}")
