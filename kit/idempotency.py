@@ -17,7 +17,7 @@ COLLECTION = "idempotency"
 INDEXES = {
     COLLECTION: [
         IndexModel([("forget_at", ASCENDING)], name="forget", expireAfterSeconds=0),
-        IndexModel([("who", ASCENDING)], name="of_one", partialFilterExpression={"who": {"$type": "string"}}),
+        IndexModel([("who", ASCENDING)], name="of_one"),
     ]
 }
 RUNNING_FOR = 15  # seconds after which a crashed attempt may be taken over
