@@ -19,6 +19,8 @@ from miniapp_api import file_refused, identity_told, old_rows, payment_told
 from miniapp_api.after_payment import TELL
 from miniapp_api.case_moved import look_at_feed
 from miniapp_api.identity_changed import TELL as IDENTITY_TELL
+from miniapp_api.privacy import erasure, export
+from miniapp_api.privacy.retention import forget_what_is_due
 from miniapp_api.reconcile_daily import reconcile_by_itself
 from miniapp_api.wiring import Deps
 from notify import push
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 CLOCK_SECONDS = 60.0
 RECONCILE_SECONDS = 600.0
 SWEEP_SECONDS = 600.0
+FORGET_SECONDS = 86_400.0
 OLD_ROWS_SECONDS = 3600.0  # an instance of the release before may still write some
 
 
@@ -53,12 +56,21 @@ def worker(deps: Deps) -> Worker:
 
     handlers: dict[str, Handler] = {submit.KIND: file_case, push.KIND: push_message, IDENTITY_TELL: tell_of_identity}
     handlers |= {acting.KINDS["correction"]: correct_case, acting.KINDS["withdrawal"]: withdraw_case}
-    return Worker(deps.outbox, {**handlers, **uploads(deps), **money(deps)}, slots=16)
+    return Worker(deps.outbox, {**handlers, **uploads(deps), **money(deps), **personal(deps)}, slots=16)
 
 
 def uploads(deps: Deps) -> dict[str, Handler]:
     """What the request that stored a file could not see through."""
     return {file_scan.SCAN: lambda row: file_scan.scan(deps.files, row), file_scan.TELL: lambda row: file_refused.tell(deps, row)}
+
+
+def personal(deps: Deps) -> dict[str, Handler]:
+    """What a person takes away with them, and what is taken away when they go."""
+    return {
+        export.BUILD: lambda row: export.build(deps, row),
+        export.DROP: lambda row: export.drop(deps, row),
+        erasure.ERASE: lambda row: erasure.carry_out(deps, row),
+    }
 
 
 def money(deps: Deps) -> dict[str, Handler]:
@@ -102,6 +114,7 @@ async def run(deps: Deps) -> None:
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: take_publications(deps))),
         asyncio.create_task(every(RECONCILE_SECONDS, lambda: reconcile_by_itself(deps), "not reconciled")),
         asyncio.create_task(every(SWEEP_SECONDS, lambda: sweep_files(deps), "files not swept")),
+        asyncio.create_task(every(FORGET_SECONDS, lambda: forget_what_is_due(deps), "not forgotten in time")),
     ]
     await stop.wait()
     outbox.stop()

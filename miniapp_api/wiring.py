@@ -51,6 +51,8 @@ from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnMatters
 from miniapp_api.identity_changed import IdentityChanged
 from miniapp_api.limiter import Limiter
+from miniapp_api.privacy import store as privacy_store
+from miniapp_api.privacy.store import Privacy
 from miniapp_api.settings import Settings, secret, unbase64
 from miniapp_api.settings_wechat import WeChatMessagesAccount
 from miniapp_api.upload import Places
@@ -117,6 +119,7 @@ class Deps:
     keys: Keyring
     staff: Staff
     audit: Audit
+    privacy: Privacy
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
@@ -136,7 +139,7 @@ class Deps:
             wechat_store,
         )
         money = (order_store, refund_store, reconcile_store, discrepancy_store)
-        for module in (outbox, idempotency, workdays, *stores, clock_store, progress_tries, *money, staff_store, staff_audit):
+        for module in (outbox, idempotency, workdays, *stores, clock_store, progress_tries, *money, staff_store, staff_audit, privacy_store):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -222,6 +225,7 @@ def build(settings: Settings) -> Deps:
         keys=keys,
         staff=Staff(mongo, keys),
         audit=Audit(mongo, keys),
+        privacy=Privacy(mongo, keys),
     )
 
 

@@ -9,6 +9,7 @@ from core.types import CaseState
 from kit.clock import at_edge
 from kit.log import mask
 from miniapp_api.gate import Call, Routes
+from miniapp_api.privacy.access import looked
 from miniapp_api.shapes_residents import HotlineCase, HotlineCases, HotlineQuery
 from residents.challenges import tidy
 from residents.masks import masked_name
@@ -36,7 +37,10 @@ async def look(call: Call) -> HotlineCases:
     await residents.tries.begin([("hotline", call.staff.id, LIMIT)], f"一小时最多查询 {LIMIT} 次，请稍后再查")
     name, id_number = tidy(asked.name, asked.id_number)
     person = await residents.person_with(name, id_number)
-    call.acted_on(f"{person.id if person else 'nobody'}: {_reason(asked.reason, name, id_number)}")
+    reason = _reason(asked.reason, name, id_number)
+    call.acted_on(f"{person.id if person else 'nobody'}: {reason}")
+    if person is not None:
+        await looked(call.deps, person.id, call.staff.username, "办件进度", reason)
     rows = await call.deps.cases.cases(person_key(person.id), None, SHOWN) if person is not None else []
     return HotlineCases(name=masked_name(name), items=[_shape(row) for row in rows])
 
