@@ -5,7 +5,7 @@ from miniapp_api.wiring import Deps
 from residents import subjects
 from residents.sessions import Caller
 
-OWN = ("/v1/me", "/v1/logout")  # about the person themselves, whomever they act for
+OWN = ("/v1/me/", "/v1/messages/", "/v1/logout/")  # about the person themselves, whomever they act for
 
 # A kiosk stands in a public hall. There one applies, looks and is told; one neither pays nor changes who may do what.
 AT_KIOSK = ("/v1/drafts", "/v1/files", "/v1/cases", "/v1/licences", "/v1/appointments", "/v1/complaints", "/v1/messages", "/v1/logout")
@@ -19,7 +19,7 @@ async def admitted(method: str, path: str, deps: Deps, caller: Caller | None) ->
         return None
     if caller.channel == "kiosk" and not _at_kiosk(method, path):
         raise Forbidden("not_at_kiosk", "自助终端上不能办理这一项，请用手机打开小程序")
-    return caller if path.startswith(OWN) else await subjects.verified(deps.acting, caller)
+    return caller if f"{path}/".startswith(OWN) else await subjects.verified(deps.acting, caller)
 
 
 def _at_kiosk(method: str, path: str) -> bool:
