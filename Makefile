@@ -2,7 +2,7 @@
 # Settings (ZHANGBAN_PORT, MONGO_URL, …) come from the environment or from the command line: make run SANDBOX_ITEMS=items.jsonl
 .DEFAULT_GOAL := help
 TESTERS ?= 2
-.PHONY: help run demo train test test-fast bench bench-search bench-bot bench-pay check format clean
+.PHONY: help run demo train test test-fast bench bench-search bench-bot bench-pay bench-cases check format clean
 
 help: ## 列出命令
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -17,7 +17,7 @@ train: ## 训练智能助手（make run 第一次会自己训练）
 	@ASSISTANT_NEEDED=1 tools/setup.sh bot && exec .venv/bin/zhangban bot train
 
 test: ## 全部测试
-	@tools/setup.sh bot dev && exec .venv/bin/python -m pytest -n $(TESTERS) --dist loadgroup
+	@tools/setup.sh bot dev && exec .venv/bin/python -m pytest -n $(TESTERS) --no-loadscope-reorder
 
 test-fast: ## 除 kill -9 以外的测试
 	@tools/setup.sh dev && exec .venv/bin/python -m pytest -m 'not crash and not slow'
@@ -30,6 +30,9 @@ bench-search: ## 检索的质量与速度，与四种引擎比较（ITEMS=事项
 
 bench-bot: ## 助手答得对不对、有没有依据、多快，与对照比较（ITEMS=事项文件 QUESTIONS=问题文件,问题文件 ONLY=quality|grounding|latency|peers）
 	@tools/setup.sh dev bench bot && exec .venv/bin/python -m bench.bot $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)') $(if $(DUMP),--dump '$(DUMP)') $(if $(TABLE),--table '$(TABLE)')
+
+bench-cases: ## 办件：提交、列表、预检、上传的速度和内存（ITEMS=事项文件 ONLY=precheck|submit|list|upload）
+	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.cases $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')
 
 bench-pay: ## 缴费：通知入账与物理极限比、通知风暴、验签、十万笔对账（ITEMS=事项文件 ONLY=settle|storm|verify|reconcile）
 	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.pay $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')

@@ -3,11 +3,12 @@
 import base64
 import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from kit.crypto import Keyring
 from kit.embedded import Mongod, Redis
@@ -20,13 +21,20 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Where tests run side by side (-n), a file stays together, and so does Rasa, of which there is one model."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/rasa" if file.startswith("tests/rasa/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side (-n), a file stays together, and so does Rasa, of which there is one model. The longest begin first."""
-    tests = Path(__file__).parent
-    for item in items:
-        folder = item.path.relative_to(tests).parts[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "rasa" else item.path.relative_to(tests).as_posix()))
+    """The longest begin first."""
     items.sort(key=lambda item: item.path.parent.name not in ("crash", "rasa"))
 
 
