@@ -67,6 +67,17 @@ def _case(row: Row, keys: Keyring, _: Whose) -> Row:
     return told | _filled_in(row, keys)
 
 
+def _act(row: Row, keys: Keyring, _: Whose) -> Row:
+    told = shown("kind", "case_no", "state", "materials", "at", "done_at", reason="case_acts/reason/{}")(row, keys, _)
+    return told | {"answers": orjson.loads(keys.open(row["answers"], f"case_acts/answers/{row['_id']}"))}
+
+
+def _act_kept() -> Kept:
+    stays = ("kind", "request_id", "case_no", "version", "state", "at", "done_at", "refusals")
+    emptied = {"answers": ("case_acts/answers/{}", "{}"), "reason": ("case_acts/reason/{}", "")}
+    return Kept(fields=stays, ids=("person_id", "resident_id"), sealed=emptied, then=lambda _: {"materials": [], "digest": ""})
+
+
 def _stripped(row: Row) -> Row:
     """When it moved where, without what was said: a move's text and findings may name anybody."""
     moves = [{"version": one["version"], "state": one["state"], "at": one["at"]} for one in row.get("timeline") or ()]
@@ -121,6 +132,19 @@ OF_MATTERS: Mapping[str, Held] = {
                 ),
             ),
             Part(acted, shown("item_name", "purpose", "state", "at", "valid_until"), Kept(fields=None, ids=("person_id", "resident_id"), mine=False)),
+        ),
+    ),
+    "case_acts": Held(
+        "case",
+        "补正和撤回",
+        Stays("job", SUITS, FIVE_YEARS, "at"),
+        (
+            Part(lambda whose: {"request_id": {"$in": list(whose.cases)}} if whose.cases else None, _act, _act_kept()),
+            Part(
+                lambda whose: {"person_id": whose.person_id, "request_id": {"$nin": list(whose.cases)}} if whose.person_id else None,
+                shown("kind", "case_no", "state", "at"),
+                Kept(fields=None, ids=("person_id", "resident_id"), mine=False),
+            ),
         ),
     ),
     "core_events": Held(
