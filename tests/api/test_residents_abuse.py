@@ -139,12 +139,13 @@ def number_of(n: int) -> str:
     return first + check_digit(first)
 
 
+# each number once: five checks an hour are the limit, and other tests use the documents' sample
 TYPED: list[tuple[dict[str, str], int]] = [
-    ({"name": "王𬭚", "id_number": "11010519491231002X"}, 202),
-    ({"name": "䶮䶮", "id_number": "11010519491231002x"}, 202),
-    ({"name": "买买提·吐尔逊", "id_number": "１１０１０５１９４９１２３１００２Ｘ"}, 202),
-    ({"name": "买买提．吐尔逊", "id_number": " 110105 19491231 002X "}, 202),
-    ({"name": "JOHN  SMITH", "id_number": "11010519491231002X"}, 202),
+    ({"name": "王𬭚", "id_number": "11010519580301009X"}, 202),
+    ({"name": "䶮䶮", "id_number": "11010519580301017x"}, 202),
+    ({"name": "买买提·吐尔逊", "id_number": "１１０１０５１９５８０３０１０２５Ｘ"}, 202),
+    ({"name": "买买提．吐尔逊", "id_number": " 110105 19580301 033X "}, 202),
+    ({"name": "JOHN  SMITH", "id_number": "11010519580301041X"}, 202),
     ({"name": "王小明", "id_number": "110105491231002"}, 422),
     ({"name": "王小明", "id_number": "H12345678"}, 422),
     ({"name": "王小明", "id_number": "CAN110105123456"}, 422),
@@ -162,7 +163,7 @@ TYPED: list[tuple[dict[str, str], int]] = [
 async def test_people_are_taken_as_they_type_themselves_or_told_what_is_wrong(house: House, typed: dict[str, str], status: int) -> None:
     resident = await make_resident(house, bound=False)
     answer = await resident.api("POST", "/v1/me/real-name", typed)
-    assert answer.status in (status, 429), answer.body
+    assert answer.status == status, answer.body
     if answer.status == 422:
         assert answer.json["errors"] and all(one["field"] in ("name", "id_number") for one in answer.json["errors"])
 
