@@ -248,6 +248,7 @@ async def test_who_stops_half_way_leaves_nothing(house: House, store: Mongo) -> 
     await store.close()
 
 
+@pytest.mark.slow
 async def test_who_says_nothing_any_more_is_cut_off(house: House) -> None:
     resident = await make_resident(house, bound=False)
     url = urlsplit(house.stack.api)
