@@ -53,7 +53,7 @@ ENTRYPOINT ["/rasa/.venv/bin/python", "-m", "rasa"]
 CMD ["run", "--quiet", "-i", "0.0.0.0", "-p", "5005", "--model", "models/model.tar.gz", "--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
 
 FROM python:3.12-slim
-# /data is for a volume: the worker's statements (ZHANGBAN_STATEMENTS), or the sandbox's ledgers.
+# /data is for a volume: the worker's statements (ZHANGBAN_STATEMENTS), the API's uploads (ZHANGBAN_UPLOADS), or the sandbox's ledgers.
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin zhangban \
     && install --directory --owner=10001 --group=10001 /data
 WORKDIR /app
