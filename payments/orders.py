@@ -1,6 +1,7 @@
 """Making an order: the client names a bill, the core names the amount, one live order a bill. Nobody is asked to pay while an earlier try is not known."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -131,8 +132,21 @@ async def _prepay(paying: Paying, order: dict[str, Any], account: str) -> dict[s
     except Refused as exc:
         raise await _refused(paying, order, exc) from exc
     kill_points.reached("order.after_prepay")
-    await paying.orders.move(None, order["_id"], OrderState.AWAITING)
+    if await paying.orders.move(None, order["_id"], OrderState.AWAITING) is None:
+        await _overtaken(paying, order)
     return params
+
+
+async def _overtaken(paying: Paying, order: dict[str, Any]) -> None:
+    """Somebody ended the order while its gateway was making it (another phone, another wallet): what was made so is closed, and nobody gets it."""
+    fresh = await paying.orders.order(order["_id"]) or order
+    if fresh["state"] == OrderState.AWAITING:  # handed out before
+        return
+    if fresh["live"] and fresh["state"] not in UNPAID:
+        raise Conflict("bill_paid", "这张缴费单已经支付，正在入账，不用再付")
+    with suppress(Outside):
+        await paying.gateway_of(order).close(order["_id"])
+    raise InFlight("order_in_flight", "这张缴费单正在下单，请稍候再试", retry_after=1)
 
 
 async def _refused(paying: Paying, order: dict[str, Any], exc: Refused) -> AppError:

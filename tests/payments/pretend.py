@@ -1,7 +1,7 @@
 """A gateway and a core in memory, with ledgers of their own and replies that get lost: for the rules of money, not for their protocols."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,8 @@ class Crash(BaseException):
 class Trouble:
     """What goes wrong with the next call: `away` before it acts; `lose` and `die` after it acted; `die_before` before. Once each.
 
-    `away`, and `refuse` with a reason, hold until they are taken back.
+    `away`, and `refuse` with a reason, hold until they are taken back. `first` and `then` are what somebody else does meanwhile, once: while
+    the call is on its way, and while its reply is.
     """
 
     away: bool = False
@@ -32,8 +33,13 @@ class Trouble:
     lose: bool = False
     die: bool = False
     die_before: bool = False
+    first: Callable[[], Awaitable[None]] | None = None
+    then: Callable[[], Awaitable[None]] | None = None
 
-    def before(self, party: str) -> None:
+    async def before(self, party: str) -> None:
+        if (meanwhile := self.first) is not None:
+            self.first = None
+            await meanwhile()
         if self.away:
             raise NotReached(party, "no_connection")
         if self.refuse:
@@ -42,7 +48,10 @@ class Trouble:
             self.die_before = False
             raise Crash
 
-    def after(self, party: str) -> None:
+    async def after(self, party: str) -> None:
+        if (meanwhile := self.then) is not None:
+            self.then = None
+            await meanwhile()
         if self.die:
             self.die = False
             raise Crash
@@ -91,34 +100,34 @@ class PretendGateway:
         return Payment(self.name, order_no, order.transaction_id, order.ask.amount_fen, "CNY", (order.ask.payer,), order.paid_at)
 
     async def prepay(self, ask: PayAsk) -> dict[str, str]:
-        self.trouble.before(self.name)
+        await self.trouble.before(self.name)
         if self.prepay_refuse:
             raise Refused(self.name, self.prepay_refuse)
         known = self.orders.setdefault(ask.order_no, Order(ask))
         if known.ask != ask or known.state != "waiting":
             raise Refused(self.name, "order_paid" if known.state == "paid" else "order_closed" if known.state == "closed" else "order_no_used")
-        self.trouble.after(self.name)
+        await self.trouble.after(self.name)
         return {"package": f"prepay_id={ask.order_no}"}
 
     async def query(self, order_no: str) -> Payment | NotPaid:
-        self.trouble.before(self.name)
+        await self.trouble.before(self.name)
         order = self.orders.get(order_no)
         if order is None:
             return "absent"
         return self.payment(order_no) if order.state == "paid" else order.state
 
     async def close(self, order_no: str) -> Literal["closed", "paid"]:
-        self.trouble.before(self.name)
+        await self.trouble.before(self.name)
         order = self.orders.get(order_no)
         if order is not None and order.state == "paid":
             return "paid"
         if order is not None:
             order.state = "closed"
-        self.trouble.after(self.name)
+        await self.trouble.after(self.name)
         return "closed"
 
     async def refund(self, ask: RefundAsk) -> Refund:
-        self.trouble.before(self.name)
+        await self.trouble.before(self.name)
         order = self.orders[ask.order_no]
         if self.refund_refuse:
             raise Refused(self.name, self.refund_refuse)
@@ -126,7 +135,7 @@ class PretendGateway:
             if order.refunded + ask.amount_fen > order.ask.amount_fen:
                 raise Refused(self.name, "more_than_paid")
             order.refunds[ask.refund_no] = ask.amount_fen
-        self.trouble.after(self.name)
+        await self.trouble.after(self.name)
         return self.refunded(ask.order_no, ask.refund_no)
 
     def refunded(self, order_no: str, refund_no: str) -> Refund:
@@ -134,7 +143,7 @@ class PretendGateway:
         return Refund(self.name, order_no, refund_no, f"G{refund_no}", self.orders[order_no].refunds[refund_no], self.refund_state, done_at)
 
     async def query_refund(self, ask: RefundAsk) -> Refund | None:
-        self.trouble.before(self.name)
+        await self.trouble.before(self.name)
         return self.refunded(ask.order_no, ask.refund_no) if ask.refund_no in self.orders[ask.order_no].refunds else None
 
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
@@ -158,6 +167,7 @@ class Booked:
     of: str  # bill id or settlement id
     amount_fen: int
     visible: bool = True
+    age: float = 0.0  # seconds
 
 
 class PretendCore:
@@ -168,6 +178,7 @@ class PretendCore:
         self.settlements: list[Booked] = []
         self.reversals: list[Booked] = []
         self.idempotent, self.hides = idempotent, hides
+        self.hides_for = 0.0  # seconds; more than 45 is more than we promise to bear
         self.refuse_bookings = ""  # its word for why it books nothing; it is still asked and answers
         self.trouble = Trouble()
 
@@ -192,23 +203,25 @@ class PretendCore:
         bill = self.bills_by_id[bill_id]
         self.bills_by_id[bill_id] = bill.model_copy(update={"version": bill.version + 1, **facts})
 
-    def settled_down(self) -> None:
+    def settled_down(self, seconds: float = float("inf")) -> None:
+        """So much time went by."""
         for one in (*self.settlements, *self.reversals):
-            one.visible = True
+            one.age += seconds
+            one.visible = one.visible or one.age >= self.hides_for
 
     def balance(self) -> int:
         return sum(one.amount_fen for one in self.settlements) - sum(one.amount_fen for one in self.reversals)
 
     async def bills(self, person_id: str, state: str = "unpaid") -> tuple[Bill, ...]:
-        self.trouble.before("core")
+        await self.trouble.before("core")
         return tuple(bill for bill in self.bills_by_id.values() if bill.person_id == person_id and (state == "all" or bill.state == state))
 
     async def bill(self, bill_id: str) -> Bill | None:
-        self.trouble.before("core")
+        await self.trouble.before("core")
         return self.bills_by_id.get(bill_id)
 
     async def settle(self, ask: SettlementAsk) -> Settlement:
-        self.trouble.before("core")
+        await self.trouble.before("core")
         if self.refuse_bookings:
             raise Refused("core", self.refuse_bookings)
         known = next((one for one in self.settlements if one.id == ask.settlement_id), None)
@@ -220,12 +233,12 @@ class PretendCore:
                 raise Refused("core", "amount_mismatch")
             self.settlements.append(Booked(ask.settlement_id, ask.bill_id, ask.amount_fen, visible=not self.hides))
             self.change(ask.bill_id, state=BillState.PAID)
-        self.trouble.after("core")
+        await self.trouble.after("core")
         e_bill = EBill(code="36010126", number=f"{next(_NUMBERS):010d}", check_code="a1b2c3", issued_at=now())
         return Settlement(**ask.model_dump(exclude={"bill_version"}), settled_at=now(), e_bill=e_bill)
 
     async def find_settlement(self, settlement_id: str) -> Settlement | None:
-        self.trouble.before("core")
+        await self.trouble.before("core")
         found = next((one for one in self.settlements if one.id == settlement_id and one.visible), None)
         if found is None:
             return None
@@ -234,7 +247,7 @@ class PretendCore:
         return Settlement.model_validate({"settlement_id": settlement_id, "channel": "wechat", "transaction_id": "T", **same})
 
     async def reverse(self, ask: ReversalAsk) -> Reversal:
-        self.trouble.before("core")
+        await self.trouble.before("core")
         if self.refuse_bookings:
             raise Refused("core", self.refuse_bookings)
         known = next((one for one in self.reversals if one.id == ask.reversal_id), None)
@@ -247,11 +260,11 @@ class PretendCore:
             if taken_back + ask.amount_fen == settled:
                 bill_id = next(one.of for one in self.settlements if one.id == ask.settlement_id)
                 self.change(bill_id, state=BillState.UNPAID)
-        self.trouble.after("core")
+        await self.trouble.after("core")
         return Reversal(**ask.model_dump(), reversed_at=now())
 
     async def find_reversal(self, reversal_id: str) -> Reversal | None:
-        self.trouble.before("core")
+        await self.trouble.before("core")
         found = next((one for one in self.reversals if one.id == reversal_id and one.visible), None)
         if found is None:
             return None

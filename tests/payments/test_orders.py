@@ -253,6 +253,30 @@ async def test_a_wallet_is_paid_from_where_the_resident_is_signed_in_and_only_wh
     assert await rows(till) == []
 
 
+async def test_an_order_closed_while_its_gateway_makes_it_is_closed_there_too_and_handed_to_nobody(till: Till) -> None:
+    """Else two wallets could pay one bill, and one of the payments would have to go back."""
+    bill = till.core.issue(2000)
+
+    async def another_wallet() -> None:
+        await till.place(bill, "alipay", resident="r2")
+
+    till.wechat.trouble.first = another_wallet
+    assert (await refused(till.place(bill))).code == "order_in_flight"
+    assert (await states(till), [one.state for one in till.wechat.orders.values()]) == (["closed", "awaiting"], ["closed"])
+
+
+async def test_an_order_paid_while_it_is_handed_out_again_is_paid(till: Till) -> None:
+    bill = till.core.issue(2000)
+    order = await till.place(bill)
+
+    async def pays() -> None:
+        await till.paying.seen.paid(till.wechat.pay(order["_id"]), "notice")
+
+    till.wechat.trouble.then = pays
+    assert (await refused(till.place(bill))).code == "bill_paid"
+    assert await states(till) == ["paid"]
+
+
 class Lagging(PretendGateway):
     """Its order service knows before its query service does."""
 

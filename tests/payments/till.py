@@ -18,7 +18,7 @@ from payments.order_store import Orders
 from payments.paying import Paying
 from payments.refund_store import INDEXES as REFUND_INDEXES
 from payments.refund_store import Refunds
-from tests.payments.pretend import PretendCore, PretendGateway
+from tests.payments.pretend import PretendCore, PretendGateway, Trouble
 
 HANDLERS = {
     settlement.KIND: settlement.settle_at_core,
@@ -84,6 +84,11 @@ class Till:
         except Outside as exc:
             await self.paying.outbox.give_back(row, str(exc))
 
+    async def another_worker(self) -> None:
+        """One whose colleague took too long over a row: the lease ran out, and both are at it."""
+        await self.mongo[COLLECTION].update_many({"state": "waiting", "held": True}, [{"$set": {"due_at": "$$NOW"}}])
+        await self.step()
+
     async def work(self, most: int = 100) -> None:
         for _ in range(most):
             if not await self.step():
@@ -101,12 +106,12 @@ class Till:
         for gateway in (self.wechat, self.alipay):
             for order in gateway.orders.values():  # an order's end is the same for both sides
                 order.ask = replace(order.ask, expires_at=order.ask.expires_at - timedelta(seconds=seconds))
-        self.core.settled_down()
+        self.core.settled_down(seconds)
 
     async def quiet(self) -> None:
         """All parties are well, and time goes by until nothing is left to do."""
-        for party in (self.wechat.trouble, self.alipay.trouble, self.core.trouble):
-            party.away = party.lose = party.die = party.die_before = False
+        for party in (self.wechat, self.alipay, self.core):
+            party.trouble = Trouble()
         for _ in range(12):
             await self.pass_time(90_000)
             await self.work()
