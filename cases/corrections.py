@@ -70,7 +70,8 @@ async def _check(desk: Acting, checks: Checks, about: tuple[Mapping[str, Any], N
         filed = await desk.store.by_request(row["_id"])
         whole = {**(filed or {"answers": {}})["answers"], **await desk.acts.corrected(row["_id"]), **asked.answers}
         problems = checks.problems(item["code"], item["version"], item["form"], whole)
-        wrong += [one for one in problems if one.field.split(".")[1] in asked.answers]
+        touched = tuple(f"answers.{name}." for name in asked.answers)
+        wrong += [one for one in problems if f"{one.field}.".startswith(touched)]
     if wrong:
         raise Invalid("corrections_incomplete", "还有补正事项没有完成，请按下列提示一次改好", errors=tuple(wrong))
 

@@ -91,7 +91,7 @@ class Checks:
             # A reference to nowhere or a pattern that is none: the core's mistake must not keep a resident from applying.
             log.exception("form cannot be checked", extra={"item_code": code, "version": version})
             return []
-        return [_told(error, form) for error in errors]
+        return [one for error in errors for one in _told(error, form)]
 
     def _checker(self, key: tuple[str, int], form: Form) -> Draft202012Validator | None:
         kept = self._known.get(key)
@@ -172,16 +172,20 @@ def _is_required(form: Mapping[str, Any], name: str) -> bool:
     return isinstance(required, list) and name in required
 
 
-def _told(error: ValidationError, form: Form) -> FieldError:
+def _told(error: ValidationError, form: Form) -> list[FieldError]:
     path = ".".join(["answers", *(str(part) for part in error.absolute_path)])
     if error.validator == "required":
         missing = [name for name in _names(error.validator_value) if name not in error.instance] if isinstance(error.instance, dict) else []
         name = next((one for one in missing if f"'{one}' is a required" in error.message), "")
-        return FieldError(f"{path}.{name}", f"请填写“{_title(form, [*error.absolute_path, name])}”")
+        return [FieldError(f"{path}.{name}", f"请填写“{_title(form, [*error.absolute_path, name])}”")]
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict) and isinstance(error.schema, dict):
+        extras = [name for name in error.instance if name not in error.schema.get("properties", {}) and f"'{name}'" in error.message]
+        if extras:
+            return [FieldError(f"{path}.{name}", f"表单里没有“{name[:40]}”这一项，请删除") for name in extras]
     sentence = _SENTENCES.get(str(error.validator), "填写的内容不符合要求")
     if error.validator in ("maxLength", "minLength", "maximum", "minimum"):
         sentence += f"（{'最多' if 'max' in str(error.validator) else '至少'} {error.validator_value}）"
-    return FieldError(path, f"“{_title(form, list(error.absolute_path))}”{sentence}")
+    return [FieldError(path, f"“{_title(form, list(error.absolute_path))}”{sentence}")]
 
 
 def _names(required: Any) -> list[str]:

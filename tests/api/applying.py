@@ -83,3 +83,13 @@ async def post(resident: Resident, path: str, body: Json = None, key: str | None
 async def at_core(house: House, case_no: str) -> Json:
     """The case as a clerk reads it, with what was handed in."""
     return next(one for one in (await house.world("GET", "/world/core/cases"))["cases"] if one["case_no"] == case_no)
+
+
+async def core_is_back(house: House, resident: Resident) -> None:
+    """Its faults are over, and the API has noticed: its breaker lets calls through again."""
+    await house.faults(core={})
+
+    async def known() -> bool:
+        return bool((await resident.api("GET", "/v1/licences")).json["known"])
+
+    await until(known)

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from tests.api.applying import CONTRACT, FORM, ID_CARD, at_core, begin, fill, licence, make_item, post, put_item, upload
+from tests.api.applying import CONTRACT, FORM, ID_CARD, at_core, begin, core_is_back, fill, licence, make_item, post, put_item, upload
 from tests.api.house import House, Json, Resident, make_resident, until
 
 HERE = {"street": "和平路"}
@@ -155,6 +155,7 @@ async def test_a_precheck_without_the_core_says_so(house: House) -> None:
     await house.faults(core={"down": True})
     told = (await resident.api("POST", f"/v1/drafts/{draft['id']}/precheck", {})).json
     assert told["core_checked"] is False and {one["source"] for one in told["findings"]} == {"form", "materials"}
+    await core_is_back(house, resident)
 
 
 async def test_situations_decide_which_materials_are_missing(house: House) -> None:
@@ -187,7 +188,7 @@ async def test_received_is_an_answer_where_the_client_does_not_wait(house: House
     receipt = first.json["receipt"]
     assert "正在提交" in receipt["text"] and len(receipt["progress_secret"]) == 8
     assert (await post(resident, f"/v1/drafts/{draft['id']}/submit", key=key, **wait_not)).body == first.body
-    await house.faults(core={})
+    await core_is_back(house, resident)
     case = await until(lambda: numbered(resident), 40)
     assert case["receipt_no"] == receipt["receipt_no"] and len(await house.filed(receipt["receipt_no"])) == 1
     again = await post(resident, f"/v1/drafts/{draft['id']}/submit", **wait_not)
@@ -241,7 +242,7 @@ async def test_a_lost_reply_of_files_and_case_files_once(house: House) -> None:
     await fill(resident, draft, materials=[{"name": "租赁合同", "files": [file_id]}])
     await house.faults(core={"lose_replies": True})
     assert (await resident.submit(draft["id"])).status == 503
-    await house.faults(core={})
+    await core_is_back(house, resident)
     case = await until(lambda: numbered(resident), 40)
     assert len(await house.filed(case["receipt_no"])) == 1
     shown = (await at_core(house, case["case_no"]))["materials"]
