@@ -1,4 +1,4 @@
-"""Story: whether the caller may bind the subject they act for: apply in its name, show its licences. Residents' rules, before cases' acts."""
+"""Story: whether the caller may bind the subject they act for: apply in its name, show its licences, pay its bills. Residents' rules, before cases' acts."""
 
 from dataclasses import replace
 
@@ -45,6 +45,16 @@ async def may_show_licences(call: Call, seen: View) -> list[Part]:
             raise
         return [replace(part, covers=()) for part in seen.parts]
     return seen.parts
+
+
+async def may_pay(call: Call) -> str:
+    """The person whose bills the caller pays: their own, a principal's who granted that, a ward's. Raises Forbidden."""
+    own, subject = subjects.bound(call.resident), call.resident.subject
+    if subject is None or not subject.key.startswith("person:"):
+        raise Forbidden("bills_of_people", "缴费单记在个人名下，请先换回本人再查看和支付")
+    subjects.allow(subject, "pay")
+    await minors.check(call.deps.residents, own, subject)
+    return subject.key.removeprefix("person:")
 
 
 def wait_not(call: Call) -> bool:

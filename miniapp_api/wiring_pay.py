@@ -70,7 +70,9 @@ class Wallets:
         self._residents = residents
 
     async def account(self, person_id: str, resident_id: str, channel: str) -> str | None:
-        found = await self._residents.accounts_of(person_id, channel)
+        resident = await self._residents.resident(resident_id)
+        own = (resident.person_id if resident else None) or person_id  # whoever pays for somebody else pays from their own wallet
+        found = await self._residents.accounts_of(own, channel)
         return next((account for own, account in found if own == resident_id), None)
 
 
