@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from miniapp_api import demo_pay
+from miniapp_api import demo_cases, demo_pay
 from miniapp_api.demo_walk import Json, Surprise, Walk
 from miniapp_api.stack import Stack
 
@@ -43,12 +43,16 @@ def journey(walk: Walk) -> None:
     item = find_item(walk)
     consent(walk)
     bind(walk, person)
+    demo_cases.stranger(walk, person)
     case_no = apply(walk, item)
     follow(walk, case_no)
     paid = demo_pay.by_wechat(walk, case_no)
     alipay(walk, person, case_no)
     demo_pay.by_alipay(walk, case_no)
     demo_pay.refund(walk, paid, 500)
+    if demo_cases.has_forms(walk):  # another catalogue may have none
+        demo_cases.across(walk, person)
+    demo_cases.enterprise(walk, person)
 
 
 def log_in(walk: Walk) -> Json:
