@@ -1,0 +1,1 @@
+"""What applying costs: submitting, listing among many, checking, uploading."""
