@@ -104,10 +104,15 @@ class Conversations:
         return str(row["_id"]) if row else own
 
     async def handovers(self, limit: int) -> list[dict[str, Any]]:
-        """Those waiting, longest first: {id, at, talk}."""
+        """Those waiting, longest first: {id, resident_id, at, talk}."""
         rows = self._handovers.find({"state": "waiting"}).sort("at", 1).limit(limit)
         return [
-            {"id": row["_id"], "at": row["at"], "talk": orjson.loads(self._keys.open(row["talk"], f"bot_handovers/talk/{row['conversation_id']}"))}
+            {
+                "id": row["_id"],
+                "resident_id": row.get("resident_id"),
+                "at": row["at"],
+                "talk": orjson.loads(self._keys.open(row["talk"], f"bot_handovers/talk/{row['conversation_id']}")),
+            }
             async for row in rows
         ]
 

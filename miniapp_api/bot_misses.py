@@ -9,10 +9,12 @@ from bot.store import Conversations
 from kit.clock import at_edge
 from kit.mongo import PyMongoError
 from miniapp_api import settings as house
+from miniapp_api.privacy.store import Privacy
 from miniapp_api.settings import secret
-from miniapp_api.wiring import conversations_store
+from miniapp_api.wiring import conversations_store, keyring
 
 T = TypeVar("T")
+OPERATORS = "值守"
 
 REASONS = {
     "unsure": "没有把握，给了几个相近的",
@@ -59,10 +61,23 @@ def handovers(limit: int, done: str | None) -> int:
                 print(f"    居民：{turn['asked']}\n    助手：{turn['told']}")
         print(f"共 {len(rows)} 段对话等待人工。处理后：zhangban bot handovers --done 编号", file=sys.stderr)
 
-    return _with_store(lambda store: store.handovers(limit), told)
+    return _with_stores(lambda store, privacy: _looked_at(store, privacy, limit), told)
+
+
+async def _looked_at(store: Conversations, privacy: Privacy, limit: int) -> list[dict[str, Any]]:
+    """What somebody said is shown once it is written down that it was looked at."""
+    rows = await store.handovers(limit)
+    for row in rows:
+        if row["resident_id"] is not None:
+            await privacy.add_look(f"resident:{row['resident_id']}", OPERATORS, "与智能助手的对话", "转人工")
+    return rows
 
 
 def _with_store(look: Callable[[Conversations], Awaitable[T]], told: Callable[[T], object]) -> int:
+    return _with_stores(lambda store, _: look(store), told)
+
+
+def _with_stores(look: Callable[[Conversations, Privacy], Awaitable[T]], told: Callable[[T], object]) -> int:
     given = house.load()
     missing = [
         name
@@ -80,7 +95,7 @@ def _with_store(look: Callable[[Conversations], Awaitable[T]], told: Callable[[T
     async def run() -> T:
         mongo, store = conversations_store(given)
         try:
-            return await look(store)
+            return await look(store, Privacy(mongo, keyring(given)))
         finally:
             await mongo.close()
 

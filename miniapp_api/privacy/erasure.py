@@ -60,7 +60,7 @@ async def begin(deps: Deps, caller: Caller) -> Begun:
     pseudonym = new_id("gone")
 
     async def all_of_it(tx: Tx) -> str:
-        own = await deps.privacy.begin_erasure(tx, whose, pseudonym)
+        own = await deps.privacy.begin_erasure(tx, whose, pseudonym, sessions)
         for grant_id in grants:
             await _end_grant(deps, tx, grant_id, whose)
         for name in AT_ONCE:
@@ -74,8 +74,8 @@ async def begin(deps: Deps, caller: Caller) -> Begun:
         erasure_id = await deps.mongo.transaction(all_of_it)
     except DuplicateKeyError as exc:
         raise Conflict("erasure_under_way", "账号正在注销，不用再操作") from exc
-    await forget(deps.redis, sessions)
     reached("erasure_begun")
+    await forget(deps.redis, sessions)
     return Begun(erasure_id, remains)
 
 
@@ -88,6 +88,7 @@ async def carry_out(deps: Deps, job: Job) -> None:
     if await in_the_way(deps.privacy, erasure.whose):  # began in the very moment of the deletion
         await deps.outbox.put_off(job, AGAIN)
         return
+    await forget(deps.redis, erasure.sessions)  # whoever began may have died before that
     for name in COLLECTIONS:
         if (erasure.step, name) in erasure.done or (erasure.step == "first" and name in LATER):
             continue

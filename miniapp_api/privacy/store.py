@@ -44,13 +44,14 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One account on its way out. `pseudonym` and `whose` are gone when it is finished. `step`: first | again | done."""
+    """One account on its way out. `pseudonym`, `whose` and `sessions` (digests) are gone when it is finished. `step`: first | again | done."""
 
     id: str
     whose: Whose | None
     pseudonym: str
     step: str
     done: tuple[tuple[str, str], ...]  # (step, collection)
+    sessions: tuple[str, ...]
 
 
 class Privacy:
@@ -103,11 +104,11 @@ class Privacy:
 
     # erasures
 
-    async def begin_erasure(self, tx: Tx, whose: Whose, pseudonym: str) -> str:
+    async def begin_erasure(self, tx: Tx, whose: Whose, pseudonym: str, sessions: Sequence[str]) -> str:
         """Raises DuplicateKeyError while one of the same person is under way."""
         own = new_id("er")
-        row = {"_id": own, "of": whose.addresses[0], "whose": whose.to_row(), "pseudonym": pseudonym, "step": "first", "done": [], "asked_at": now()}
-        await self._erasures.insert_one(row, session=tx)
+        row = {"_id": own, "of": whose.addresses[0], "whose": whose.to_row(), "pseudonym": pseudonym, "sessions": list(sessions)}
+        await self._erasures.insert_one({**row, "step": "first", "done": [], "asked_at": now()}, session=tx)
         return own
 
     async def erasure(self, erasure_id: str) -> Erasure | None:
@@ -115,7 +116,8 @@ class Privacy:
         if row is None:
             return None
         whose = Whose.of_row(row["whose"]) if "whose" in row else None
-        return Erasure(erasure_id, whose, row.get("pseudonym", ""), row["step"], tuple((one["step"], one["collection"]) for one in row["done"]))
+        done = tuple((one["step"], one["collection"]) for one in row["done"])
+        return Erasure(erasure_id, whose, row.get("pseudonym", ""), row["step"], done, tuple(row.get("sessions") or ()))
 
     async def erased(self, erasure: Erasure, collection: str, rows: int) -> None:
         """This collection is through with this step."""
@@ -128,7 +130,7 @@ class Privacy:
 
     async def finish_erasure(self, tx: Tx, erasure_id: str) -> None:
         """What was done stays, and nothing that leads from the person to the pseudonym or to what was theirs."""
-        change = {"$set": {"step": "done", "finished_at": now()}, "$unset": {"of": "", "whose": "", "pseudonym": ""}}
+        change = {"$set": {"step": "done", "finished_at": now()}, "$unset": {"of": "", "whose": "", "pseudonym": "", "sessions": ""}}
         await self._erasures.update_one({"_id": erasure_id}, change, session=tx)
 
     # rows of any collection

@@ -1,5 +1,6 @@
 """Everything that is held of somebody is theirs to take away, and goes with them: over a whole stack, every collection filled by real acts."""
 
+import asyncio
 import json
 import zipfile
 from collections.abc import AsyncIterator
@@ -10,16 +11,18 @@ import pytest
 
 from kit.clock import now
 from kit.mongo import Mongo, connect
+from miniapp_api import bot_misses
 from miniapp_api.personal_data import COLLECTIONS
 from miniapp_api.privacy import erasure
 from miniapp_api.privacy.retention import forget_what_is_due
 from miniapp_api.privacy.whose import whose_of
 from tests.api.desk import make_desk
-from tests.api.house import House, make_resident, until
-from tests.api.planted import end_everything, everything_stored, found_in, inside, plant
+from tests.api.house import House, Resident, make_resident, until
+from tests.api.planted import Planted, end_everything, everything_stored, found_in, inside, plant, upload
 from tests.api.purse import due_now
 
-KEPT_BY_LAW = {"cases", "orders", "refunds", "policy_consents", "grants"}
+# Where the words of one resident are before they go, most of them sealed.
+HOLDS = {"persons", "residents", "drafts", "cases", "case_acts", "files", "conversations", "bot_handovers", "refunds", "licence_uses"}
 
 
 @pytest.fixture
@@ -121,7 +124,9 @@ async def test_who_deletes_their_account_is_in_no_collection_any_more(house: Hou
     one, other = await plant(house), await plant(house)
     await one.exported("?files=true")
     await end_everything(one)
-    before = {name: found_in(text, other.canaries) for name, text in (await everything_stored(database, house.stack)).items()}
+    full = await everything_stored(database, house.stack)
+    before = {name: found_in(text, other.canaries) for name, text in full.items()}
+    assert {name for name, text in full.items() if found_in(text, one.canaries)} >= HOLDS
     async with inside(house.stack) as deps:
         resident_id = (await one.resident.api("GET", "/v1/me")).json["id"]
         whose = await whose_of(deps, resident_id)
@@ -148,8 +153,6 @@ async def test_who_deletes_their_account_is_in_no_collection_any_more(house: Hou
 
 async def make_resident_again(house: House, person: dict[str, str]) -> str:
     """The same person comes back: nobody knows them."""
-    from tests.api.house import Resident
-
     back = Resident(house, person)
     await back.log_in()
     await back.bind()
@@ -164,7 +167,7 @@ async def test_a_worker_that_died_half_way_is_followed_by_one_that_finishes(hous
     async with inside(house.stack) as deps:
         whose = await whose_of(deps, (await one.resident.api("GET", "/v1/me")).json["id"])
         pseudonym = "gone_halfway"
-        own = await deps.mongo.transaction(lambda tx: deps.privacy.begin_erasure(tx, whose, pseudonym))
+        own = await deps.mongo.transaction(lambda tx: deps.privacy.begin_erasure(tx, whose, pseudonym, []))
         begun = await deps.privacy.erasure(own)
         assert begun is not None
         for name in ("cases", "orders", "messages"):
@@ -177,7 +180,7 @@ async def test_a_worker_that_died_half_way_is_followed_by_one_that_finishes(hous
     stored = await everything_stored(database, house.stack)
     assert {name for name, text in stored.items() if found_in(text, one.canaries)} == set()
     row = await database["erasures"].find_one({"_id": own})
-    assert row is not None and not {"of", "whose", "pseudonym"} & set(row)
+    assert row is not None and not {"of", "whose", "pseudonym", "sessions"} & set(row)
     assert len([entry for entry in row["done"] if (entry["step"], entry["collection"]) == ("first", "cases")]) == 1
     refund = await database["refunds"].find_one({"_id": one.ids["refund_no"]})
     assert refund is not None and refund["person_id"] == pseudonym
@@ -201,6 +204,26 @@ async def test_the_other_side_of_a_grant_is_told_that_it_ended(house: House, dat
     assert (await agent.api("GET", "/v1/me/grants")).json["received"] == []
 
 
+async def test_what_was_begun_for_an_enterprise_stays_with_it(house: House, database: Mongo) -> None:
+    resident = await make_resident(house)
+    firm = await house.world("POST", f"/world/people/{resident.person['person']}/enterprises", {})
+    chosen = await resident.api("POST", "/v1/me/subject", {"kind": "enterprise", "id": firm["uscc"]})
+    assert chosen.status == 200, chosen.body
+    draft, file_id = await resident.draft(), await upload(resident, "license.png")
+    await Planted(resident, {}).step_up()
+    _, document = await Planted(resident, {}).exported()
+    (told,) = json.loads(document)["held"]["drafts"]["rows"]
+    assert set(told) == {"item_name", "state", "updated_at"}, "the enterprise's answers are the enterprise's"
+    deleted = await resident.api("DELETE", "/v1/me", {"confirm": "注销账号"})
+    assert deleted.status == 202, deleted.body
+    await finished(house, database, deleted.json["erasure"])
+    left, file = await database["drafts"].find_one({"_id": draft["id"]}), await database["files"].find_one({"_id": file_id})
+    assert left is not None and file is not None
+    assert left["subject_key"] == file["owner"] == f"enterprise:{firm['uscc']}"
+    assert left["person_id"] == left["resident_id"] == file["person_id"] == file["resident_id"]
+    assert left["person_id"].startswith("gone_") and file["state"] == "ready"
+
+
 async def test_an_account_without_a_person_goes_too(house: House, database: Mongo) -> None:
     resident = await make_resident(house, bound=False)
     draft = await resident.draft()
@@ -216,6 +239,18 @@ async def test_a_look_by_the_hotline_is_shown_to_the_person(house: House) -> Non
     assert (await desk.api("POST", "/staff/v1/hotline/cases", asked)).status == 200
     (entry,) = (await resident.api("GET", "/v1/me/access-log")).json["items"]
     assert (entry["by"], entry["reason"]) == (desk.username, "来电询问进度")
+
+
+async def test_whoever_reads_a_conversation_that_waits_leaves_a_trace(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = await plant(house)
+    for name, value in house.stack.env.items():
+        monkeypatch.setenv(name, value)
+    assert await asyncio.to_thread(bot_misses.handovers, 1000, None) == 0
+    assert one.canaries["question"] in capsys.readouterr().out
+    looked = (await one.resident.api("GET", "/v1/me/access-log")).json["items"]
+    assert [(entry["by"], entry["what"]) for entry in looked] == [("值守", "与智能助手的对话")]
 
 
 async def test_the_daily_job_forgets_what_is_due_and_nothing_younger(house: House, database: Mongo) -> None:
