@@ -11,6 +11,7 @@ import orjson
 
 from cases.handed_in import Content, fingerprints, to_rows
 from cases.moves import change_of, projection_of
+from cases.pages import Place, after
 from cases.progress import new_code
 from core.types import Case, CaseMove, CaseState
 from kit.clock import now
@@ -21,7 +22,7 @@ INDEXES = {
     "cases": [
         IndexModel([("case_no", ASCENDING)], unique=True, partialFilterExpression={"case_no": {"$type": "string"}}),
         IndexModel([("person_id", ASCENDING), ("created_at", ASCENDING)]),
-        IndexModel([("subject_key", ASCENDING), ("created_at", ASCENDING)], name="of_subject"),
+        IndexModel([("subject_key", ASCENDING), ("created_at", ASCENDING), ("_id", ASCENDING)], name="pages_of_subject"),
         IndexModel([("project_code", ASCENDING)], name="of_project", partialFilterExpression={"project_code": {"$type": "string"}}),
         IndexModel([("draft_id", ASCENDING)], name="of_draft"),
     ],
@@ -197,18 +198,17 @@ class Cases:
 
     async def case(self, case_no: str, subject_key: str) -> dict[str, Any] | None:
         """Only whoever acts for the subject it was filed for can see it."""
-        return await self._cases.find_one({"case_no": case_no, "subject_key": subject_key}, {"answers": 0})
+        return await self._cases.find_one({"case_no": {"$eq": case_no, "$type": "string"}, "subject_key": subject_key}, {"answers": 0})
 
     async def by_number(self, case_no: str) -> dict[str, Any] | None:
         """Whoever it belongs to: for the public progress query, which asks for a secret first."""
-        return await self._cases.find_one({"case_no": case_no}, {"answers": 0, "timeline": 0, "materials": 0, "content": 0, "rounds": 0})
+        numbered = {"$eq": case_no, "$type": "string"}  # the index holds only cases that have a number, and must be told so
+        return await self._cases.find_one({"case_no": numbered}, {"answers": 0, "timeline": 0, "materials": 0, "content": 0, "rounds": 0})
 
-    async def cases(self, subject_key: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:
+    async def cases(self, subject_key: str, last: Place | None, limit: int) -> list[dict[str, Any]]:
         """Newest first, without what the core refused."""
-        wanted: dict[str, Any] = {"subject_key": subject_key, "state": {"$ne": "refused"}}
-        if before is not None:
-            wanted["created_at"] = {"$lt": before}
-        found = self._cases.find(wanted, {"answers": 0, "timeline": 0}).sort("created_at", -1).limit(limit)
+        wanted = {"subject_key": subject_key, "state": {"$ne": "refused"}, **after("created_at", last)}
+        found = self._cases.find(wanted, {"answers": 0, "timeline": 0}).sort([("created_at", -1), ("_id", -1)]).limit(limit)
         return [row async for row in found]
 
     async def of_project(self, subject_key: str, project_code: str) -> list[dict[str, Any]]:
