@@ -21,12 +21,12 @@ _MOVING = (OrderState.CREATED, OrderState.AWAITING, OrderState.CLOSING, OrderSta
 
 async def in_the_way(store: Privacy, whose: Whose) -> list[FieldError]:
     """Empty: nothing."""
-    if whose.person_id is None:
-        return []
     return [*await _cases(store, whose), *await _orders(store, whose), *await _refunds(store, whose)]
 
 
 async def _cases(store: Privacy, whose: Whose) -> list[FieldError]:
+    if whose.person_id is None:
+        return []
     theirs = [{"person_id": whose.person_id}, {"subject_key": whose.subject_key}]
     over = {"state": CaseState.APPROVED.value, "moved_at": {"$lt": now() - COLLECTED}}
     wanted: Row = {"$or": theirs, "state": {"$nin": list(ENDED)}, "$nor": [over]}
@@ -41,7 +41,8 @@ def _case(row: Row) -> FieldError:
 
 async def _orders(store: Privacy, whose: Whose) -> list[FieldError]:
     just_closed = {"state": OrderState.CLOSED.value, "closed_at": {"$gt": now() - LATE}}
-    wanted: Row = {"person_id": whose.person_id, "$or": [{"state": {"$in": [one.value for one in _MOVING]}}, just_closed]}
+    moving = {"state": {"$in": [one.value for one in _MOVING]}}
+    wanted: Row = {"$and": [_theirs(whose, "resident_id"), {"$or": [moving, just_closed]}]}
     return [_order(row) async for row in _some(store, "orders", wanted)]
 
 
@@ -53,9 +54,15 @@ def _order(row: Row) -> FieldError:
 
 
 async def _refunds(store: Privacy, whose: Whose) -> list[FieldError]:
-    wanted: Row = {"person_id": whose.person_id, "state": {"$in": [one.value for one in OPEN_REFUNDS]}}
+    wanted: Row = {**_theirs(whose, "requested_by"), "state": {"$in": [one.value for one in OPEN_REFUNDS]}}
     found = [row async for row in _some(store, "refunds", wanted)]
     return [FieldError(f"refunds.{row['_id']}", f"{REFUND_TEXTS[RefundState(row['state'])]}（{row['_id']}），请等退款完成") for row in found]
+
+
+def _theirs(whose: Whose, by: str) -> Row:
+    """Their own, and what they paid or asked back for somebody else."""
+    acted = {by: {"$in": list(whose.resident_ids)}}
+    return {"$or": [acted, {"person_id": whose.person_id}]} if whose.person_id is not None else acted
 
 
 async def _some(store: Privacy, collection: str, wanted: Row) -> AsyncIterator[Row]:

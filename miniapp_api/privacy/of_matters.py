@@ -84,11 +84,44 @@ def _stripped(row: Row) -> Row:
     return {"timeline": moves, "materials": [], "rounds": []}
 
 
+def _paid_oneself(whose: Whose) -> Row | None:
+    if whose.person_id is None:
+        return None
+    return {"person_id": whose.person_id, "resident_id": {"$in": list(whose.resident_ids)}}
+
+
+def _paid_by_another(whose: Whose) -> Row | None:
+    """An agent or a guardian paid: the paying account is theirs."""
+    if whose.person_id is None:
+        return None
+    return {"person_id": whose.person_id, "resident_id": {"$nin": list(whose.resident_ids)}}
+
+
+def _paid_for_another(whose: Whose) -> Row:
+    return {"resident_id": {"$in": list(whose.resident_ids)}, "person_id": {"$ne": whose.person_id}}
+
+
+def _asked_for_another(whose: Whose) -> Row:
+    return {"requested_by": {"$in": list(whose.resident_ids)}, "person_id": {"$ne": whose.person_id}}
+
+
+def _order_kept(*ids: str, mine: bool = True) -> Kept:
+    """`frozen` is a digest over the person's id."""
+    then = (lambda _: {"frozen": ""}) if mine else None
+    return Kept(fields=None, ids=ids, mine=mine, sealed={"payer": ("orders/payer/{}", NOBODY)}, then=then)
+
+
+def _without_words(row: Row) -> Row:
+    return {} if row.get("by_staff") else {"reason": NOBODY}
+
+
+_ASKED_KEPT = Kept(fields=None, ids=("requested_by",), mine=False, then=_without_words)
 _BRIEF = shown("case_no", "item_name", "state", "created_at", "submitted_at")
-_PLAIN_ORDER = (
+_ORDER = (
     *("_id", "title", "item_name", "payee", "case_no", "amount_fen", "channel", "state", "transaction_id", "refunded_fen", "e_bill"),
     *("created_at", "paid_at", "settled_at", "closed_at", "refunded_at"),
 )
+_REFUND = ("_id", "order_no", "payee", "amount_fen", "reason", "state", "requested_at", "approved_at", "done_at", "rejected_because")
 
 OF_MATTERS: Mapping[str, Held] = {
     "drafts": Held(
@@ -186,28 +219,23 @@ OF_MATTERS: Mapping[str, Held] = {
         "支付订单",
         MONEY,
         (
+            Part(_paid_oneself, shown(*_ORDER, payer="orders/payer/{}"), _order_kept("person_id", "resident_id")),
+            Part(_paid_by_another, shown(*_ORDER), Kept(fields=None, ids=("person_id",), then=lambda _: {"frozen": ""})),
             Part(
-                of_person(),
-                shown(*_PLAIN_ORDER, payer="orders/payer/{}"),
-                Kept(
-                    fields=None,
-                    ids=("person_id", "resident_id"),
-                    sealed={"payer": ("orders/payer/{}", NOBODY)},
-                    then=lambda _: {"frozen": ""},  # a digest over the person's id
-                ),
+                _paid_for_another,
+                shown("_id", "amount_fen", "channel", "state", "created_at", payer="orders/payer/{}"),
+                _order_kept("resident_id", mine=False),
             ),
         ),
+        why="替别人付的，只列金额、状态和本人的付款账号；别人替本人付的，不列付款账号",
     ),
     "refunds": Held(
         "money",
         "退款",
         MONEY,
         (
-            Part(
-                of_person(),
-                shown("_id", "order_no", "payee", "amount_fen", "reason", "state", "requested_at", "approved_at", "done_at", "rejected_because"),
-                Kept(fields=None, ids=("person_id", "requested_by"), then=lambda row: {} if row.get("by_staff") else {"reason": NOBODY}),
-            ),
+            Part(of_person(), shown(*_REFUND), Kept(fields=None, ids=("person_id", "requested_by"), then=_without_words)),
+            Part(_asked_for_another, shown("_id", "amount_fen", "reason", "state", "requested_at"), _ASKED_KEPT),
         ),
     ),
     "ledger_entries": Held("money", "账", MONEY, why=_ORDER_NUMBERS),

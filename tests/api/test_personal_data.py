@@ -19,7 +19,7 @@ from miniapp_api.privacy.whose import whose_of
 from tests.api.desk import make_desk
 from tests.api.house import House, Resident, make_resident, until
 from tests.api.planted import Planted, end_everything, everything_stored, found_in, inside, plant, upload
-from tests.api.purse import due_now
+from tests.api.purse import Payer, due_now, make_payer
 
 # Where the words of one resident are before they go, most of them sealed.
 HOLDS = {"persons", "residents", "drafts", "cases", "case_acts", "files", "conversations", "bot_handovers", "refunds", "licence_uses"}
@@ -222,6 +222,40 @@ async def test_what_was_begun_for_an_enterprise_stays_with_it(house: House, data
     assert left["subject_key"] == file["owner"] == f"enterprise:{firm['uscc']}"
     assert left["person_id"] == left["resident_id"] == file["person_id"] == file["resident_id"]
     assert left["person_id"].startswith("gone_") and file["state"] == "ready"
+
+
+async def test_who_paid_for_somebody_else_takes_away_only_that_they_paid(house: House, database: Mongo) -> None:
+    """The order stays the other's, who never sees the paying account."""
+    giver, agent = await make_payer(house), await make_resident(house, "alipay")
+    await Planted(giver.resident, {}).step_up()
+    until_day = (now() + timedelta(days=20)).date().isoformat()
+    wish = {"name": agent.person["name"], "id_number": agent.person["id_number"], "purposes": ["pay"], "until": until_day}
+    granted = await giver.resident.api("POST", "/v1/me/grants", wish)
+    assert granted.status == 201, granted.body
+    assert (await agent.api("POST", f"/v1/me/grants/{granted.json['id']}/accept", {})).status == 200
+    assert (await agent.api("POST", "/v1/me/subject", {"kind": "agent", "id": granted.json["id"]})).status == 200
+    paying = Payer(agent, giver.case_no)
+    order_no = await paying.settled()
+    async with inside(house.stack) as deps:
+        agent_id = (await agent.api("GET", "/v1/me")).json["id"]
+        account = deps.paying.orders.payer(await deps.paying.orders.order(order_no) or {})
+    await Planted(giver.resident, {}).step_up()
+    _, of_giver = await Planted(giver.resident, {}).exported()
+    assert order_no in of_giver.decode() and account not in of_giver.decode()
+    await Planted(agent, {}).step_up()
+    _, of_agent = await Planted(agent, {}).exported()
+    (told,) = json.loads(of_agent)["held"]["orders"]["rows"]
+    assert (told["_id"], told["payer"]) == (order_no, account) and "title" not in told
+    deleted = await agent.api("DELETE", "/v1/me", {"confirm": "注销账号"})
+    assert deleted.status == 202, deleted.body
+    await finished(house, database, deleted.json["erasure"])
+    order = await database["orders"].find_one({"_id": order_no})
+    me = await database["residents"].find_one({"_id": (await giver.resident.api("GET", "/v1/me")).json["id"]})
+    assert order is not None and me is not None
+    assert order["person_id"] == me["person_id"] and order["resident_id"] != agent_id
+    stored = await everything_stored(database, house.stack)
+    assert {name for name, text in stored.items() if account in text or agent_id in text} == set()
+    assert (await giver.resident.api("GET", f"/v1/orders/{order_no}")).json["state"] == "settled"
 
 
 async def test_an_account_without_a_person_goes_too(house: House, database: Mongo) -> None:
