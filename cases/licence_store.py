@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 from cases.file_store import Owner
+from cases.pages import Place, after
 from kit.clock import now
 from kit.crypto import Keyring
 from kit.mongo import AFTER, ASCENDING, IndexModel, Mongo
 
 State = Literal["asking", "presented", "refused"]
-INDEXES = {"licence_uses": [IndexModel([("subject_key", ASCENDING), ("at", ASCENDING)])]}
+INDEXES = {"licence_uses": [IndexModel([("subject_key", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)])]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,10 @@ class LicenceUses:
     async def refused(self, presentation_id: str, reason: str) -> None:
         await self._uses.update_one({"_id": presentation_id, "state": "asking"}, {"$set": {"state": "refused", "reason": reason}})
 
-    async def of_subject(self, subject_key: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:
+    async def of_subject(self, subject_key: str, last: Place | None, limit: int) -> list[dict[str, Any]]:
         """Newest first, whoever of those who act for the subject allowed them."""
-        wanted: dict[str, Any] = {"subject_key": subject_key}
-        if before is not None:
-            wanted["at"] = {"$lt": before}
-        return [row async for row in self._uses.find(wanted, {"code": 0}).sort("at", -1).limit(limit)]
+        wanted = {"subject_key": subject_key, **after("at", last)}
+        return [row async for row in self._uses.find(wanted, {"code": 0}).sort([("at", -1), ("_id", -1)]).limit(limit)]
 
     def _opened(self, row: dict[str, Any] | None) -> dict[str, Any] | None:
         if row is None or row.get("code") is None:

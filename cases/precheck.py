@@ -13,6 +13,7 @@ from cases.drafts import file_problems
 from cases.file_store import Owner
 from cases.forms import Checks
 from cases.hand_over import HandOver
+from cases.joint import common_path
 from core.case_acts import PrecheckAsk
 from core.licences import Licence
 from core.types import Applicant, Finding
@@ -32,8 +33,22 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What one item is given. `names`: its field names -> those the resident sees; `places`: its material names -> where they stand in the draft."""
+
+    item: Mapping[str, Any]
+    answers: Mapping[str, Any]
+    materials: Sequence[Mapping[str, Any]]
+    names: Mapping[str, str]
+    places: Mapping[str, str]
+
+    def seen_as(self, field: str) -> str:
+        return common_path(field, self.names) if self.names else field
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """What the rules look at. `wanted`: the materials the chosen situations leave; `covered`: those a licence stands for.
+    """What the rules look at. `wanted`: the materials the chosen situations leave; `covered`: those a licence stands for; `own`: item by item.
 
     `licences` None: the core does not tell now.
     """
@@ -42,12 +57,13 @@ class Facts:
     wanted: Sequence[Mapping[str, Any]]
     licences: Sequence[Licence] | None
     covered: Mapping[str, Licence]
+    own: Sequence[Own]
 
 
 async def local(over: HandOver, checks: Checks, draft: Mapping[str, Any], facts: Facts, owner: Owner) -> list[Found]:
     """Form, materials, files. Nothing leaves the house."""
-    item = facts.item
-    form = [Found(one.field, one.message, "form") for one in checks.problems(item["code"], item["version"], item["form"], draft["answers"])]
+    form = [Found(one.seen_as(told.field), told.message, "form") for one in facts.own for told in _form(checks, one)]
+    form = list(dict.fromkeys(form))  # what several items ask for is told once
     files = [Found(one.field, one.message, "files") for one in await file_problems(over.files.store, draft["materials"], owner)]
     return form + _materials(draft["materials"], facts) + files
 
@@ -56,22 +72,31 @@ def blocking(found: Sequence[Found]) -> list[FieldError]:
     return [FieldError(one.field, one.message) for one in found if one.blocks]
 
 
-async def by_core(over: HandOver, draft: Mapping[str, Any], facts: Facts, applicant: Applicant, subject_key: str) -> list[Found] | None:
-    """What the core would object to. None: it did not say, or cannot yet."""
+async def by_core(over: HandOver, own: Sequence[Own], applicant: Applicant, subject_key: str) -> list[Found] | None:
+    """What the core would object to. None: it did not say of every item, or cannot yet."""
     try:
         async with asyncio.timeout(PATIENCE):
-            brought = await hand_over.bring(over, draft["materials"])
-            ask = PrecheckAsk(
-                item_code=facts.item["code"],
-                item_version=facts.item["version"],
-                applicant=applicant,
-                subject=subject_key,
-                answers=dict(draft["answers"]),
-                materials=hand_over.told(draft["materials"], brought),
-            )
-            return _told(await over.acts.precheck(ask), draft["materials"])
+            told = await asyncio.gather(*(_asked(over, one, applicant, subject_key) for one in own))
     except (Outside, TimeoutError):
         return None
+    return list(dict.fromkeys(one for each in told for one in each))
+
+
+async def _asked(over: HandOver, own: Own, applicant: Applicant, subject_key: str) -> list[Found]:
+    brought = await hand_over.bring(over, own.materials)
+    ask = PrecheckAsk(
+        item_code=own.item["code"],
+        item_version=own.item["version"],
+        applicant=applicant,
+        subject=subject_key,
+        answers=dict(own.answers),
+        materials=hand_over.told(own.materials, brought),
+    )
+    return _told(await over.acts.precheck(ask), own)
+
+
+def _form(checks: Checks, own: Own) -> list[FieldError]:
+    return checks.problems(own.item["code"], own.item["version"], own.item["form"], dict(own.answers))
 
 
 def _materials(handed: Sequence[Mapping[str, Any]], facts: Facts) -> list[Found]:
@@ -108,14 +133,13 @@ def _missing(one: Mapping[str, Any]) -> str:
     return f"如果“{only_if}”，{told}" if only_if else told
 
 
-def _told(findings: Sequence[Finding], handed: Sequence[Mapping[str, Any]]) -> list[Found]:
-    places = {str(one["name"]): place for place, one in enumerate(handed)}
+def _told(findings: Sequence[Finding], own: Own) -> list[Found]:
     found = []
     for one in findings:
         path = "case"
         if one.target == "field" and one.name:
-            path = f"answers.{one.name.removeprefix('answers.')}"
+            path = own.seen_as(f"answers.{one.name.removeprefix('answers.')}")
         elif one.target == "material" and one.name:
-            path = f"materials.{places.get(one.name, one.name)}"
+            path = own.places.get(one.name, f"materials.{one.name}")
         found.append(Found(path, f"{one.problem}；{one.fix}" if one.fix else one.problem, "core", blocks=False))
     return found

@@ -107,6 +107,15 @@ def one_case(found: Sequence[Filed], *, may_wait: bool) -> Filed:
     return one
 
 
+def several_cases(found: Sequence[Filed], *, may_wait: bool) -> Sequence[Filed]:
+    """Some taken is an answer. Raises Conflict when the core refused every one, Unavailable as long as it took none, unless the client `may_wait`."""
+    if any(one.case_no is not None for one in found):
+        return found
+    waiting = [one for one in found if one.refused is None]
+    one_case(waiting or found, may_wait=may_wait)
+    return found
+
+
 async def carry_out(filing: Filing, row: Row) -> None:
     """Worker: finish an intent nobody saw through. Raises Outside to be called again."""
     await _file(filing, row)

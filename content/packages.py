@@ -1,6 +1,6 @@
 """Theme packages (一件事) over the live catalogue: matched once per catalogue revision, read anew when the operators' file changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from content.audiences import widened
@@ -9,7 +9,7 @@ from content.kept import Kept
 from content.package_file import Book, PackageFile
 from content.package_guide import package_guide
 from content.package_items import Need, needs, serving, spellings
-from kit.errors import NotFound
+from kit.errors import NotFound, Unavailable
 
 Json = dict[str, Any]
 
@@ -43,6 +43,13 @@ class Packages:
             raise NotFound("package_unknown", "没有找到这个一件事，请从列表中重新选择")
         matched = await self._matched(book)
         return package_guide(package, serving(matched[package_id], region), book.same, situation)
+
+    async def same_papers(self) -> Mapping[str, str]:
+        """Other name of a paper -> its usual one, as operators wrote it down; nothing while their file cannot be read."""
+        try:
+            return (await self._file.book()).same
+        except Unavailable:
+            return {}
 
     async def _matched(self, book: Book) -> dict[str, list[Need]]:
         """Each package's matters with the live items they mean: one query per revision of the catalogue and edition of the file."""

@@ -8,8 +8,9 @@ from cases import drafts, hand_over, precheck
 from cases.draft_store import seen
 from cases.file_store import Owner
 from cases.forms import FormChange, fields
+from cases.joint import merged, own_materials, share
 from cases.licences import covered
-from cases.precheck import Facts, Found
+from cases.precheck import Facts, Found, Own
 from cases.submit import Part
 from content import situations
 from content.standing import standing, to_apply
@@ -17,6 +18,7 @@ from core.licences import Licence
 from core.subjects import enterprise_key
 from core.types import Applicant
 from kit.errors import Conflict, Outside
+from miniapp_api import joint_item
 from miniapp_api.wiring import Deps
 from residents.sessions import Caller
 
@@ -34,10 +36,14 @@ class View:
 
     @property
     def parts(self) -> list[Part]:
-        """What would be filed."""
-        item = (self.item["code"], self.item["version"], self.item["name"], self.item.get("kind"))
-        covers = hand_over.wanted_covers(self.facts.wanted, self.draft["materials"])
-        return [Part(item, self.draft["answers"], self.draft["materials"], covers)]
+        """What would be filed: of several items together, after the core refused some, only those."""
+        found = []
+        for one in self.facts.own:
+            item = (one.item["code"], one.item["version"], one.item["name"], one.item.get("kind"))
+            options = joint_item.options_of(dict(one.item), self.draft["situations"])
+            covers = hand_over.wanted_covers(situations.shown(dict(one.item), options) or [], one.materials)
+            found.append(Part(item, one.answers, one.materials, covers))
+        return found
 
 
 async def view(deps: Deps, draft: Json, owner: Owner, *, to_submit: bool = False) -> View:
@@ -48,15 +54,23 @@ async def view(deps: Deps, draft: Json, owner: Owner, *, to_submit: bool = False
     fitted = drafts.fitted(draft, item, before)
     wanted = wanted_of(item, draft["situations"])
     licences = await licences_for(deps, wanted, fitted["materials"], owner)
-    facts = Facts(item, wanted, licences, covered(wanted, fitted["materials"], licences or ()))
+    facts = Facts(item, wanted, licences, covered(wanted, fitted["materials"], licences or ()), own_of(fitted, item))
     return View(fitted, item, drafts.form_changes(begun, item), facts)
 
 
 async def item_of(deps: Deps, draft: Json, *, to_submit: bool) -> Json:
     """Also one that is no longer in effect: a draft can still be read, and what was typed is not lost."""
-    if to_submit:
-        return await to_apply(deps.content, draft["item_code"])
-    return (await standing(deps.content, draft["item_code"])).item
+    again = set(draft["again"] or [one["code"] for one in draft["begun_with"]])
+    found = [
+        await to_apply(deps.content, one["code"]) if to_submit and one["code"] in again else (await standing(deps.content, one["code"])).item
+        for one in draft["begun_with"]
+    ]
+    return found[0] if draft["project_code"] is None else await together(deps, draft["project_code"], draft["item_name"], found)
+
+
+async def together(deps: Deps, project_code: str, name: str, items: Sequence[Json]) -> Json:
+    """With the operators' word on which papers are the same, where it can be read."""
+    return joint_item.joint_item(project_code, name, items, await deps.packages.same_papers())
 
 
 def now_seen(item: Json) -> list[Json]:
@@ -64,20 +78,41 @@ def now_seen(item: Json) -> list[Json]:
 
 
 async def form_as(deps: Deps, draft: Json, items: Sequence[Mapping[str, Any]]) -> Json | None:
-    """The form of these versions; None where the catalogue keeps them no longer."""
-    row = await deps.content.item_version(items[0]["code"], items[0]["version"])
-    form: Json | None = None if row is None else row["item"]["form"]
-    return form
+    """The form of these versions; None where the catalogue keeps one of them no longer."""
+    rows = [await deps.content.item_version(one["code"], one["version"]) for one in items]
+    forms = [row["item"]["form"] for row in rows if row is not None]
+    if len(forms) < len(rows):
+        return None
+    return forms[0] if draft["project_code"] is None else merged(draft["item_name"], forms).form
+
+
+def own_of(draft: Json, item: Json) -> list[Own]:
+    """What each item is given; of several, after the core refused some, only those."""
+    places = {str(one["name"]): f"materials.{place}" for place, one in enumerate(draft["materials"])}
+    if draft["project_code"] is None:
+        return [Own(item, draft["answers"], draft["materials"], {}, places)]
+    names = joint_item.papers(item["parts"], item["same"], []).names
+    found = []
+    for part in item["parts"]:
+        if draft["again"] and part["code"] not in draft["again"]:
+            continue
+        own_names, fields_of = names[part["code"]], item["names"][part["code"]]
+        at = {own: places[common] for common, owns in own_names.items() for own in owns if common in places}
+        answers = share(draft["answers"], fields_of, part["form"])
+        found.append(Own(part, answers, own_materials(draft["materials"], own_names), fields_of, at))
+    return found
 
 
 def wanted_of(item: Json, options: Sequence[str]) -> list[Json]:
     """Options of an earlier version that are no more hide nothing."""
-    return situations.shown(item, frozenset(options)) or []
+    if "parts" in item:
+        return joint_item.papers(item["parts"], item["same"], options).wanted
+    return situations.shown(item, joint_item.options_of(item, options)) or []
 
 
 def check_situations(item: Json, options: Sequence[str]) -> None:
     """Raises Invalid."""
-    situations.chosen(item, ",".join(options))
+    joint_item.check_situations(list(drafts.parts_of(item)), options)  # type: ignore[arg-type]  # items are plain dicts here
 
 
 async def licences_for(deps: Deps, wanted: Sequence[Json], handed: Sequence[Mapping[str, Any]], owner: Owner) -> Sequence[Licence] | None:
@@ -121,4 +156,4 @@ async def _enterprise(deps: Deps, person_id: str, subject_key: str, item: Json) 
 
 async def found_by_core(deps: Deps, shown: View, applicant: Applicant, subject_key: str) -> list[Found] | None:
     """None while the core does not say."""
-    return await precheck.by_core(deps.applying.over, shown.draft, shown.facts, applicant, subject_key)
+    return await precheck.by_core(deps.applying.over, shown.facts.own, applicant, subject_key)

@@ -123,6 +123,17 @@ class PageQuery(Asked):
     limit: Annotated[int, Field(ge=1, le=50)] = 20
 
 
+class OwnPage(Asked):
+    """A page of what has its own id besides its time."""
+
+    cursor: Annotated[str, Field(pattern=r"^([0-9]{1,14}(\.[0-9A-Za-z_.-]{1,80})?)?$")] = ""
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
+
+
+class CasesQuery(OwnPage):
+    project: Annotated[Line | None, Field(max_length=64, description="项目码：只看一起申请的这几件")] = None
+
+
 class CaseEntry(Told):
     case_no: str | None
     receipt_no: str
@@ -131,6 +142,7 @@ class CaseEntry(Told):
     state: str
     state_text: str
     submitted_at: str
+    project_code: str | None = Field(description="项目码：几个事项一起申请的，用它看总进度")
 
 
 class CaseList(Told):

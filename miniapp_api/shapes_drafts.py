@@ -127,7 +127,20 @@ class Receipt(Told):
     progress_secret: str | None = Field(description="查询码：凭办件编号和它可公开查询进度")
 
 
+class SubmittedPart(Told):
+    """One item of several that were submitted together."""
+
+    item_code: str
+    item_name: str
+    receipt_no: str
+    case_no: str | None
+    refused: bool = Field(description="政务平台没有接受这一项：草稿里只改它，再提交一次")
+    progress_secret: str | None
+
+
 class Submitted(Told):
-    case_no: str | None = Field(description="null：已收到，正在提交政务平台")
+    case_no: str | None = Field(description="null：已收到，正在提交政务平台；几个事项一起申请的看 parts")
     receipt: Receipt
+    project_code: str | None = None
+    parts: list[SubmittedPart] = Field(default_factory=list, description="几个事项一起申请时，每项一件")
     http_status: int = Field(default=201, exclude=True)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from cases import limits
+from cases import limits, pages
 from cases.moves import projection_of
 from cases.notices import REASONS, Notice
 from cases.states import TEXTS
@@ -12,20 +12,23 @@ from core.types import CaseMove, CaseState
 from kit.clock import at_edge, now
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Routes
-from miniapp_api.shapes import CaseEntry, CaseList, PageQuery
+from miniapp_api.shapes import CaseEntry, CaseList, CasesQuery
 from miniapp_api.shapes_cases import CaseDetail, CaseLimits, Deemed, Move, NoticeDocument, NoticeEntry, NoticeFinding
 
 routes = Routes()
 
 
-@routes.add("GET", "/v1/cases", who="resident", summary="我的办件", query=PageQuery, reply=CaseList)
+@routes.add("GET", "/v1/cases", who="resident", summary="我的办件", query=CasesQuery, reply=CaseList)
 async def mine(call: Call) -> CaseList:
     subject = call.resident.subject
     if subject is None:
         return CaseList(items=[], next_cursor=None)
-    rows = await call.deps.cases.cases(subject.key, before(call.query.cursor), call.query.limit)
-    after = cursor(rows[-1]["created_at"]) if len(rows) == call.query.limit else None
-    return CaseList(items=[CaseEntry(**_entry(row)) for row in rows], next_cursor=after)
+    if call.query.project is not None:
+        together = await call.deps.cases.of_project(subject.key, call.query.project)
+        return CaseList(items=[CaseEntry(**entry(row)) for row in reversed(together) if row["state"] != "refused"], next_cursor=None)
+    rows = await call.deps.cases.cases(subject.key, pages.place(call.query.cursor), call.query.limit)
+    after = pages.cursor(rows[-1]["created_at"], rows[-1]["_id"]) if len(rows) == call.query.limit else None
+    return CaseList(items=[CaseEntry(**entry(row)) for row in rows], next_cursor=after)
 
 
 @routes.add("GET", "/v1/cases/<case_no:str>", who="resident", summary="办件详情与进度", reply=CaseDetail)
@@ -34,7 +37,7 @@ async def one(call: Call, case_no: str) -> CaseDetail:
     told = projection_of(row)
     notices = {one.version: one for one in told.notices}
     return CaseDetail(
-        **_entry(row),
+        **entry(row),
         version=row["version"],
         timeline=[_move(move, notices.get(move.version)) for move in told.timeline],
         limits=_limits(limits.shape(row, await item_as_filed(call.deps.content, row), call.deps.workdays.current, now())),
@@ -81,7 +84,7 @@ async def item_as_filed(store: Content, row: dict[str, Any]) -> dict[str, Any] |
     return item
 
 
-def _entry(row: dict[str, Any]) -> dict[str, Any]:
+def entry(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "case_no": row["case_no"],
         "receipt_no": row["_id"],
@@ -90,6 +93,7 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
         "state": row["state"],
         "state_text": TEXTS[CaseState(row["state"])],
         "submitted_at": at_edge(row.get("submitted_at") or row["created_at"]),
+        "project_code": row.get("project_code"),
     }
 
 

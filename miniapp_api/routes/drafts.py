@@ -2,11 +2,12 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from cases import drafts, precheck
 from cases.drafts import Change
-from cases.submit import Asked, Filed, one_case, submit
+from cases.submit import Asked, Filed, one_case, several_cases, submit
 from content.standing import to_apply
 from core.licences import Licence
 from kit.clock import at_edge
@@ -32,6 +33,7 @@ from miniapp_api.shapes_drafts import (
     Prechecked,
     Receipt,
     Submitted,
+    SubmittedPart,
 )
 
 routes = Routes()
@@ -83,6 +85,8 @@ async def submit_draft(call: Call, draft_id: str) -> Submitted:
         raise Forbidden("real_name_needed", "提交申请前请先完成实名认证")
     draft = await drafts.open_draft(call.deps.applying.desk.drafts, draft_id, owner_of(call))
     filed = await submit(call.deps.applying.filing, await asked_of(call, draft))
+    if draft["project_code"] is not None:
+        return _submitted_together(draft, several_cases(filed, may_wait=wait_not(call)))
     return _submitted(one_case(filed, may_wait=wait_not(call)))
 
 
@@ -153,6 +157,30 @@ def _submitted(filed: Filed) -> Submitted:
         progress_secret=filed.progress_secret,
     )
     return Submitted(case_no=filed.case_no, receipt=receipt, http_status=202 if filed.case_no is None else 201)
+
+
+def _submitted_together(draft: dict[str, Any], filed: Sequence[Filed]) -> Submitted:
+    """What the core has not taken yet is finished by the worker; what it refused is open again in the draft."""
+    taken, refused = sum(one.case_no is not None for one in filed), sum(one.refused is not None for one in filed)
+    told = f"“{draft['item_name']}”共 {len(filed)} 件，已提交 {taken} 件"
+    told += f"，{refused} 件没有被接受，请在草稿里改好再提交" if refused else ""
+    waiting = len(filed) - taken - refused
+    told += f"，{waiting} 件正在提交…请勿重新填写" if waiting else ""
+    submitted_at = at_edge(min(one.submitted_at for one in filed))
+    receipt = Receipt(receipt_no=draft["project_code"], item_name=draft["item_name"], submitted_at=submitted_at, text=told, progress_secret=None)
+    parts = [
+        SubmittedPart(
+            item_code=one.item_code,
+            item_name=one.item_name,
+            receipt_no=one.request_id,
+            case_no=one.case_no,
+            refused=one.refused is not None,
+            progress_secret=one.progress_secret,
+        )
+        for one in filed
+    ]
+    status = 202 if waiting else 201
+    return Submitted(case_no=None, receipt=receipt, project_code=draft["project_code"], parts=parts, http_status=status)
 
 
 def _if_match(call: Call) -> int | None:

@@ -7,15 +7,15 @@ from cases.draft_store import request_id_of
 from cases.hand_over import NO_LICENCE
 from cases.licence_store import Wish
 from cases.licences import FOR_A_CASE, FOR_AN_ITEM, expires_soon, present, presentation_id
+from cases.pages import cursor, place
 from content.standing import to_apply
 from core.licences import Licence, LicenceState
 from kit.clock import at_edge, now
 from kit.errors import Conflict, NotFound, Outside, Refused, Unavailable
 from miniapp_api.gate import Call, Routes
 from miniapp_api.may import may_use_licences
-from miniapp_api.routes.cases import before, cursor
 from miniapp_api.routes.files import owner_of
-from miniapp_api.shapes import PageQuery
+from miniapp_api.shapes import OwnPage
 from miniapp_api.shapes_licences import Authorization, Authorize, LicenceEntries, LicenceEntry, LicenceUse, LicenceUseList
 from residents.subjects import bound
 
@@ -56,11 +56,11 @@ async def authorize(call: Call, licence_id: str) -> Authorization:
     return Authorization(code=row["code"], **_use(row, call.resident.person_id))
 
 
-@routes.add("GET", "/v1/licences/uses", who="resident", summary="证照使用记录", query=PageQuery, reply=LicenceUseList)
+@routes.add("GET", "/v1/licences/uses", who="resident", summary="证照使用记录", query=OwnPage, reply=LicenceUseList)
 async def uses(call: Call) -> LicenceUseList:
     person_id = bound(call.resident)
-    rows = await call.deps.applying.licensing.uses.of_subject(owner_of(call).key, before(call.query.cursor), call.query.limit)
-    after = cursor(rows[-1]["at"]) if len(rows) == call.query.limit else None
+    rows = await call.deps.applying.licensing.uses.of_subject(owner_of(call).key, place(call.query.cursor), call.query.limit)
+    after = cursor(rows[-1]["at"], rows[-1]["_id"]) if len(rows) == call.query.limit else None
     return LicenceUseList(items=[LicenceUse(**_use(row, person_id)) for row in rows], next_cursor=after)
 
 
