@@ -1,41 +1,18 @@
 """kill -9 while somebody deletes their account or takes their data away: it is finished by whoever comes next, and no token opens anything."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from kit.kill_points import VARIABLE
-from kit.mongo import Mongo, connect
-from miniapp_api.stack import Stack
+from kit.mongo import Mongo
 from tests.api.house import House, until
 from tests.api.planted import end_everything, everything_stored, found_in, plant
 from tests.api.purse import due_now
 
 pytestmark = pytest.mark.crash
-
-
-@pytest.fixture(scope="module")
-def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("points")
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, points: Path) -> Iterator[Stack]:
-    own = Stack(tmp_path_factory.mktemp("crash-privacy"), extra={VARIABLE: str(points), "ZHANGBAN_FEED_SECONDS": "1"})
-    own.start()
-    yield own
-    own.stop()
-
-
-@pytest.fixture
-async def database(stack: Stack) -> AsyncIterator[Mongo]:
-    own = connect(stack.env["MONGO_URL"], "zhangban")
-    yield own
-    await own.close()
 
 
 @pytest.mark.parametrize(("point", "victim"), [("erasure_begun", "api"), ("erasure_collection", "worker")])
