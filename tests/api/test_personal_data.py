@@ -14,7 +14,8 @@ from kit.mongo import Mongo, connect
 from miniapp_api import bot_misses
 from miniapp_api.personal_data import COLLECTIONS
 from miniapp_api.privacy import erasure
-from miniapp_api.privacy.retention import forget_what_is_due
+from miniapp_api.privacy.held import Whose
+from miniapp_api.privacy.retention import due, forget_what_is_due
 from miniapp_api.privacy.whose import whose_of
 from tests.api.desk import make_desk
 from tests.api.house import House, Resident, make_resident, until
@@ -76,6 +77,21 @@ async def test_an_export_with_files_is_a_zip_with_the_very_bytes(house: House) -
         stored = await one.resident.api("GET", f"/v1/files/{one.ids['file_id']}/content")
         assert opened.read(file) == stored.body
         assert found_in(opened.read("data.json").decode(), {"name": one.canaries["name"]}) == ["name"]
+
+
+async def test_nobodys_rows_are_looked_for_through_everybodys(house: House, database: Mongo) -> None:
+    """Every question the registry asks, of a person or of time, is answered by an index."""
+    await plant(house)
+    async with inside(house.stack) as deps:
+        whose = Whose("p_1", ("r_1", "r_2"), "i", ("s",), {}, ("q_1",))
+        slow = []
+        for name, held in COLLECTIONS.items():
+            asked = [query for part in held.parts if (query := part.find(whose)) is not None]
+            for query in asked + ([due(held.stays)] if held.stays.by == "job" else []):
+                plan = await deps.mongo[name].find(query).explain()
+                if "COLLSCAN" in repr(plan["queryPlanner"]["winningPlan"]):
+                    slow.append((name, query))
+    assert slow == []
 
 
 async def test_nobody_exports_or_deletes_by_a_token_alone(house: House, database: Mongo) -> None:
