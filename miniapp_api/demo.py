@@ -1,16 +1,15 @@
 """`zhangban demo`: a resident's journey over HTTP only, on a stack of its own, each step printed and checked."""
 
 import json
-import re
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from miniapp_api import demo_cases, demo_pay
+from miniapp_api.demo_forms import answers
 from miniapp_api.demo_walk import Json, Surprise, Walk
 from miniapp_api.stack import Stack
 
@@ -52,11 +51,13 @@ def journey(walk: Walk) -> None:
     demo_pay.refund(walk, paid, 500)
     if demo_cases.has_forms(walk):  # another catalogue may have none
         demo_cases.across(walk, person)
+        demo_cases.joint(walk)
     demo_cases.enterprise(walk, person)
 
 
 def log_in(walk: Walk) -> Json:
     person = walk.world("POST", "/world/people", {})
+    walk.world("POST", f"/world/people/{person['person']}/licences", {"type": "居民身份证"})
     code = walk.world("POST", "/world/wechat/codes", {"person": person["person"], "kind": "login"})["code"]
     session = walk.call("POST", "/v1/login/wechat", {"code": code})
     refused = walk.call("POST", "/v1/login/wechat", {"code": code}, status=401)
@@ -136,44 +137,6 @@ def apply(walk: Walk, item: Json) -> str:
     walk.expect(len(filed) == 1 and filed[0]["case_no"] == done["case_no"], "核心平台恰好收到一份")
     walk.say("填表并提交", done["receipt"]["text"], "手滑又点了一次提交：还是同一份回执，核心平台只有一件")
     return str(done["case_no"])
-
-
-def answers(form: Json | None, known: Json) -> Json:
-    """Something valid in every required field of a form that is not filled in yet."""
-    properties = (form or {}).get("properties", {})
-    return {name: sample(properties.get(name, {})) for name in (form or {}).get("required", []) if name not in known}
-
-
-def sample(spec: Json) -> Any:
-    if "enum" in spec:
-        return spec["enum"][0]
-    kind = spec.get("type", "string")
-    if kind in ("integer", "number"):
-        return spec.get("minimum", 1)
-    if kind == "array":
-        return [sample(spec.get("items", {}))] * max(1, spec.get("minItems", 1))
-    if kind in ("boolean", "object"):
-        return True if kind == "boolean" else {}
-    return "2026-11-02" if spec.get("format") == "date" else matching(spec)
-
-
-def matching(spec: Json) -> str:
-    """The first of a few everyday values that the field's own rules accept."""
-    pattern, least, most = spec.get("pattern", ""), spec.get("minLength", 1), spec.get("maxLength", 100)
-    values = (
-        "演示填写的内容",
-        "演示",
-        "13800138000",
-        "11010519491231002X",
-        "91110000101623741K",
-        "临A12345",
-        "江A12345",
-        "2026",
-        "2026-11",
-        "123456",
-        "1",
-    )
-    return next((one for one in values if least <= len(one) <= most and re.search(pattern, one)), "演" * least)
 
 
 def follow(walk: Walk, case_no: str) -> None:

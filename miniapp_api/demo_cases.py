@@ -4,9 +4,11 @@ from typing import Any
 from urllib.parse import quote
 
 from kit.ids import new_token
+from miniapp_api.demo_forms import answers
 from miniapp_api.demo_walk import Json, Walk
 
 PERMIT = "11990100MB990001313000790100700"  # 居住证申领, of our own catalogue
+CARD = "11990100MB9900048K3002090400100"  # 社会保障卡申领
 
 
 def stranger(walk: Walk, person: Json) -> None:
@@ -29,7 +31,6 @@ def has_forms(walk: Walk) -> bool:
 
 def across(walk: Walk, person: Json) -> None:
     """Begun on WeChat, finished on Alipay; a licence stands in for a paper; corrections answered in one round; withdrawn at the end of another."""
-    walk.world("POST", f"/world/people/{person['person']}/licences", {"type": "居民身份证"})
     log_in(walk, person, "wechat")
     draft = walk.call("POST", "/v1/drafts", {"item_code": PERMIT}, status=201)
     walk.call("PATCH", f"/v1/drafts/{draft['id']}", {"answers": {"phone": "13800138000"}})
@@ -75,6 +76,29 @@ def corrected(walk: Walk, case_no: str) -> None:
         f"只改了一处就提交：{'；'.join(one['message'] for one in refused['errors'])}",
         "三处都补上之后：已补正，随后办结",
     )
+
+
+def joint(walk: Walk) -> None:
+    """Two items, one form, one list of papers, a case each, one view of how far they are."""
+    draft = walk.call("POST", "/v1/joint", {"item_codes": [PERMIT, CARD]}, status=201)
+    asked = list(draft["form"]["properties"])
+    walk.expect(len(asked) == len(set(asked)) and asked.count("name") == 1, "同样的内容只填一次")
+    walk.call("PATCH", f"/v1/drafts/{draft['id']}", {"answers": answers(draft["form"], draft["answers"])})
+    done = walk.call("POST", f"/v1/drafts/{draft['id']}/submit", {}, status=201, headers=key())
+    walk.expect(len(done["parts"]) == 2, "两个事项各一件")
+    for one in done["parts"]:
+        walk.world("POST", f"/world/core/cases/{one['case_no']}/moves", {"to": "accepted"})
+    seen = walk.until(lambda: all_accepted(walk, draft["project_code"]), "两件都受理")
+    walk.say(
+        "一件事：居住证和社会保障卡一起申请",
+        f"一张表 {len(asked)} 个字段，材料合并为：{'、'.join(one['name'] for one in draft['wanted'])}",
+        f"项目码 {draft['project_code']}：{seen['text']}",
+    )
+
+
+def all_accepted(walk: Walk, project_code: str) -> Json | None:
+    seen = walk.call("GET", f"/v1/joint/{project_code}")
+    return seen if all(one["state"] == "accepted" for one in seen["cases"]) else None
 
 
 def enterprise(walk: Walk, person: Json) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from miniapp_api.demo import answers
+from miniapp_api.demo_forms import answers
 from miniapp_api.stack import Stack
 
 Json = Any
