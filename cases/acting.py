@@ -60,7 +60,7 @@ async def record(acting: Acting, act: Act) -> None:
 
     async def write(tx: Tx) -> None:
         found, refusals = await acting.acts.begin(tx, act)
-        if found == "other":
+        if found == "other" and act.kind == "correction":  # another reason to withdraw is the same withdrawal
             raise Conflict("correction_under_way", "上一次补正正在提交，请稍后在办件详情查看")
         if found == "new":
             await files.attach(acting.over.files.store, tx, sorted(file_ids(act.materials)), f"case:{act.request_id}")

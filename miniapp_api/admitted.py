@@ -8,7 +8,7 @@ from residents.sessions import Caller
 OWN = ("/v1/me/", "/v1/messages/", "/v1/logout/")  # about the person themselves, whomever they act for
 
 # A kiosk stands in a public hall. There one applies, looks and is told; one neither pays nor changes who may do what.
-AT_KIOSK = ("/v1/drafts", "/v1/files", "/v1/cases", "/v1/licences", "/v1/appointments", "/v1/complaints", "/v1/messages", "/v1/logout")
+AT_KIOSK = ("/v1/drafts", "/v1/joint", "/v1/files", "/v1/cases", "/v1/licences", "/v1/appointments", "/v1/complaints", "/v1/messages", "/v1/logout")
 LOOK_AT_KIOSK = ("/v1/me", "/v1/me/subjects", "/v1/me/consents", "/v1/bills")
 CHANGE_AT_KIOSK = ("/v1/me/subject", "/v1/me/consents")
 
