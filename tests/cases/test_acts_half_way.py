@@ -208,3 +208,11 @@ async def test_a_case_that_was_decided_meanwhile_is_not_withdrawn(here: House) -
         with pytest.raises(Conflict, match="case_not_withdrawable"):
             await withdraw(here.acting, row, "", WANG, may_wait=False)
     assert (await here.row(row["case_no"]))["state"] == "corrections"
+
+
+async def test_cases_of_an_earlier_release_are_their_persons(here: House) -> None:
+    row = await here.case()
+    await here.mongo["cases"].update_one({"_id": row["_id"]}, {"$unset": {"subject_key": ""}})
+    assert await here.cases.case(row["case_no"], WANG.key) is None
+    assert [await here.cases.name_subjects() for _ in range(2)] == [1, 0]
+    assert (await here.row(row["case_no"]))["subject_key"] == WANG.key
