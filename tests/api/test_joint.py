@@ -81,7 +81,7 @@ async def test_pages_of_cases_lose_none_that_were_filed_together(house: House) -
         draft = await joined(resident, items)
         assert (await post(resident, f"/v1/drafts/{draft['id']}/submit")).status == 201
     seen: list[str] = []
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         page = (await resident.api("GET", f"/v1/cases?limit=1&cursor={cursor}")).json
         seen += [one["case_no"] for one in page["items"]]
