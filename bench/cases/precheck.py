@@ -8,7 +8,7 @@ import aiohttp
 
 from bench.figures import percentile, progress, report
 from miniapp_api.stack import Stack
-from tests.api.applying import begin, fill, make_item
+from tests.api.applying import begin, core_is_back, fill, make_item
 from tests.api.house import House, make_resident
 
 FIELDS, MATERIALS, ROUNDS = 60, 12, 300
@@ -40,7 +40,7 @@ async def _measure(stack: Stack) -> None:
             if turn >= 10:  # the breaker is open now: the core is not waited for
                 took.append(spent)
                 told = len(answer.json["findings"])
-        await house.faults(core={})
+        await core_is_back(house, resident)
         if told < FIELDS // 2 + MATERIALS // 2:
             raise SystemExit(f"precheck: only {told} findings of a draft that is wrong in many places")
         baseline = f"POST precheck, {FIELDS} fields, {MATERIALS} materials, {told} findings, the core away"
