@@ -67,7 +67,7 @@ def refused(reason: str) -> Invalid:
 
 
 def no_room() -> Unavailable:
-    """The disk is full: uploads are refused, everything else goes on."""
+    """The disk is full, or the store of files away: uploads are refused, everything else goes on."""
     return Unavailable("files_unavailable", "暂时不能上传文件，请稍后再试；已填写的内容不会丢失", retry_after=60)
 
 

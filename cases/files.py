@@ -3,22 +3,25 @@
 import asyncio
 import hashlib
 import io
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, BinaryIO, cast
 
-from cases.file_check import Checked, refused
+from cases.file_check import Checked, no_room, refused
 from cases.file_keeping import FileFact, Filekeeping, Received, fact_of, plain
 from cases.file_names import tidy
 from cases.file_scan import GRACE, SCAN, scan_at_once
 from cases.file_store import Files, NewFile, NoRoom, Owner, State
 from kit.clock import now
-from kit.errors import Conflict, FieldError, Invalid, NotFound
+from kit.errors import Conflict, FieldError, Invalid, NotFound, Outside
 from kit.ids import new_id
 from kit.kill_points import reached
 from kit.mongo import DuplicateKeyError, Tx
 from kit.pieces import of_file
 from kit.sealed_chunks import new_key, sealed
+
+log = logging.getLogger(__name__)
 
 
 async def take_in(keeping: Filekeeping, received: Received, owner: Owner) -> FileFact:
@@ -85,7 +88,7 @@ async def remove(keeping: Filekeeping, file_id: str, owner: Owner) -> None:
     await _row(keeping.store, file_id, owner)
     if not await keeping.store.doom(file_id, owner.key):
         raise Conflict("file_in_use", "申请里正在使用这个文件，请先在申请里去掉它")
-    await _forget(keeping, file_id)
+    await _forget_now_or_later(keeping, file_id)
 
 
 async def sweep(keeping: Filekeeping) -> int:
@@ -125,6 +128,8 @@ async def _store(keeping: Filekeeping, file: NewFile, checked: Checked, owner: O
         await keeping.blobs.put(file.id, sealed(of_file(checked.file), file.data_key, file.id))
         reached("file_stored")
         await keeping.mongo.transaction(reveal)
+    except Outside as exc:
+        raise no_room() from exc
     except NoRoom:
         await _drop(keeping, file.id)
         raise _no_room_left() from None
@@ -147,7 +152,15 @@ async def _again(keeping: Filekeeping, row: dict[str, Any]) -> FileFact:
 
 async def _drop(keeping: Filekeeping, file_id: str) -> None:
     if await keeping.store.doom(file_id):
+        await _forget_now_or_later(keeping, file_id)
+
+
+async def _forget_now_or_later(keeping: Filekeeping, file_id: str) -> None:
+    """Doomed is gone for everybody; while the store of the bytes is away they wait for the sweep."""
+    try:
         await _forget(keeping, file_id)
+    except Outside as exc:
+        log.warning("file forgotten later", extra={"file": file_id, "error": str(exc)})
 
 
 async def _forget(keeping: Filekeeping, file_id: str) -> None:

@@ -71,3 +71,29 @@ class GridBlobs:
     async def delete(self, name: str) -> None:
         await self._files.delete_one({"_id": name})
         await self._chunks.delete_many({"files_id": name})
+
+
+class MovedBlobs:
+    """A store that took over from another: what lies in the earlier one stays there and is found, nothing new goes in."""
+
+    def __init__(self, now_in: Blobs, before_in: Blobs) -> None:
+        self._now, self._before = now_in, before_in
+
+    async def put(self, name: str, pieces: Pieces) -> None:
+        await self._now.put(name, pieces)
+
+    async def read(self, name: str) -> AsyncGenerator[bytes, None]:
+        try:
+            async with aclosing(self._now.read(name)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
+        except BlobMissing:
+            pass
+        async with aclosing(self._before.read(name)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def delete(self, name: str) -> None:
+        await self._before.delete(name)
+        await self._now.delete(name)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_BODY = 8 * 1024 * 1024
+_LARGE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class _Call:
     headers: Mapping[str, str] | None
     body: bytes | None
     seconds: float
+    exact: bool
 
 
 class Http:
@@ -103,10 +106,18 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(
-        self, party: str, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None, seconds: float = 5.0
+        self,
+        party: str,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        seconds: float = 5.0,
+        exact: bool = False,
     ) -> Reply:
-        """One attempt, no redirects, at most 8 MiB back. Raises NotReached, Unknown."""
-        return await self._watched(_Call(party, method, url, headers, body, seconds), self._exchange)
+        """One attempt, no redirects, at most 8 MiB back. `exact`: the address is encoded already and signed so. Raises NotReached, Unknown."""
+        return await self._watched(_Call(party, method, url, headers, body, seconds, exact), self._exchange)
 
     async def download(
         self,
@@ -127,7 +138,7 @@ class Http:
         async def exchange(call: _Call) -> Reply:
             return await self._fetch(call, to, most)
 
-        return await self._watched(_Call(party, "GET" if body is None else "POST", url, headers, body, seconds), exchange)
+        return await self._watched(_Call(party, "GET" if body is None else "POST", url, headers, body, seconds, True), exchange)
 
     async def _watched(self, call: _Call, exchange: Callable[[_Call], Awaitable[Reply]]) -> Reply:
         """The list, the breaker and the log around one exchange."""
@@ -156,7 +167,7 @@ class Http:
 
     async def _exchange(self, call: _Call) -> Reply:
         try:
-            async with self._asked(call, call.url) as response:
+            async with self._asked(call) as response:
                 return await _whole(call, response)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise _ours(call.party, exc) from exc
@@ -164,7 +175,7 @@ class Http:
     async def _fetch(self, call: _Call, to: Path, most: int) -> Reply:
         part = to.with_name(f"{to.name}.part")
         try:
-            async with self._asked(call, URL(call.url, encoded=True)) as response:
+            async with self._asked(call) as response:
                 if response.status != 200:
                     return await _whole(call, response)
                 await _into(part, call.party, response.content, most)
@@ -176,10 +187,12 @@ class Http:
             with suppress(FileNotFoundError):
                 part.unlink()
 
-    def _asked(self, call: _Call, url: str | URL) -> "aiohttp.client._RequestContextManager":
+    def _asked(self, call: _Call) -> "aiohttp.client._RequestContextManager":
+        url = URL(call.url, encoded=True) if call.exact else call.url
+        body = BytesIO(call.body) if call.body and len(call.body) > _LARGE else call.body  # no copy; a large one leaves the loop room in between
         timeout = aiohttp.ClientTimeout(total=call.seconds, sock_connect=min(call.seconds, 3.0))
         context = self._identities.get(origin(call.url), True)
-        return self._open().request(call.method, url, headers=call.headers, data=call.body, timeout=timeout, allow_redirects=False, ssl=context)
+        return self._open().request(call.method, url, headers=call.headers, data=body, timeout=timeout, allow_redirects=False, ssl=context)
 
     def is_open(self, party: str) -> bool:
         """True while the breaker of this party keeps calls back."""

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from kit import kill_points
 from kit.clamd import Clamd
-from miniapp_api import settings_pay
+from miniapp_api import settings_files, settings_pay
 from miniapp_api.settings_wechat import WeChatMessagesAccount, wechat_accounts
 
 _SANDBOX_MARKS = ("wxsandbox", "9021", "sandbox-")
@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     file_quota_mb: int = Field(default=500, ge=1)  # all files of one person or enterprise
     file_quota_files: int = Field(default=500, ge=1)
     uploads: str = ""  # folder on a disk, for what is being received; empty: the system's temporary one
+    files_s3: SecretStr | None = None  # JSON (miniapp_api/settings_files.py); empty: files lie in Mongo
     clamd_url: str = Field(default="", validation_alias="CLAMD_URL")  # tcp://host:port or unix:///path; empty: files are not scanned
 
     core_url: str = ""  # up to and with /core/v1
@@ -216,7 +217,7 @@ def _assistant(settings: Settings) -> list[str]:
 
 
 def _files(settings: Settings) -> list[str]:
-    problems = []
+    problems = settings_files.files_s3(secret(settings.files_s3), production=settings.profile == "production")[1]
     if settings.uploads and not os.access(settings.uploads, os.W_OK | os.X_OK):
         problems.append("ZHANGBAN_UPLOADS 指向的文件夹不存在或不能写入：请检查，或删去此设置以使用系统的临时文件夹")
     if settings.clamd_url:

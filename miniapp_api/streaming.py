@@ -23,6 +23,20 @@ class Stream:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+async def begun(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The same pieces, the first one fetched before anything is answered: a store that is away can still be told of."""
+    first = await anext(pieces, b"")
+
+    async def all_of() -> AsyncGenerator[bytes, None]:
+        async with aclosing(pieces):
+            if first:
+                yield first
+            async for piece in pieces:
+                yield piece
+
+    return all_of()
+
+
 class _HeadersAlone(HTTPResponse):
     """The answer to HEAD without the Content-Length of 0 that Sanic adds: nobody knows the length, and its streams cannot answer HEAD (25.12)."""
 

@@ -159,6 +159,7 @@ def build(settings: Settings) -> Deps:
         settings.alipay_gateway,
         *([settings.rasa_url] if settings.rasa_url else []),
         *merchants.addresses,
+        *([bucket.origin] if (bucket := wiring_files.bucket(settings)) else []),
     ]
     http = Http(parties, identities=merchants.identities())
     keys = keyring(settings)
@@ -169,7 +170,7 @@ def build(settings: Settings) -> Deps:
     box, residents, content = Outbox(mongo), Residents(mongo, keys), Content(mongo)
     publication_store = PublicationStore(mongo)
     cases, messages = Cases(mongo, keys), Messages(mongo)
-    tallies, files = Tallies(mongo), wiring_files.keeping(settings, mongo, keys, box)
+    tallies, files = Tallies(mongo), wiring_files.keeping(settings, mongo, keys, box, http)
     applying = wiring_cases.applying(mongo, keys, box, core, (cases, files, residents))
     words = [Path(settings.everyday_words)] if settings.everyday_words else []
     catalogue = Catalogue(content, Finder(content, tallies, words), keep=settings.guide_cache_seconds)

@@ -6,9 +6,10 @@ from cases import files
 from cases.file_check import admit, refused
 from cases.file_keeping import FileFact
 from cases.file_store import Owner
+from kit.errors import Outside, Unavailable
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.shapes_files import File
-from miniapp_api.streaming import Stream
+from miniapp_api.streaming import Stream, begun
 from miniapp_api.upload import Bounds, received
 
 routes = Routes()
@@ -38,7 +39,12 @@ async def content(call: Call, file_id: str) -> Stream:
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "private, no-store",
     }
-    return Stream(None if call.request.method == "HEAD" else pieces, fact.media_type, headers)
+    if call.request.method == "HEAD":
+        return Stream(None, fact.media_type, headers)
+    try:
+        return Stream(await begun(pieces), fact.media_type, headers)
+    except Outside as exc:
+        raise Unavailable("files_unavailable", "暂时不能打开文件，请稍后再试", retry_after=60) from exc
 
 
 @routes.add("DELETE", "/v1/files/<file_id:str>", who="resident", summary="删除没有用到的文件", status=204)
