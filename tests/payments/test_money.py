@@ -105,7 +105,13 @@ class Money(RuleBasedStateMachine):
         own = Payment(
             found[0].name, found[1], order.transaction_id or "T-early", order.ask.amount_fen, "CNY", (order.ask.payer,), before["created_at"]
         )
-        false = {"amount_fen": 1_000_000, "currency": "USD", "payers": ("somebody-else",), "order_no": "Z-nobody-knows", "transaction_id": "T-other"}
+        false: dict[str, Any] = {
+            "amount_fen": 1_000_000,
+            "currency": "USD",
+            "payers": ("somebody-else",),
+            "order_no": "Z-nobody-knows",
+            "transaction_id": "T-other",
+        }
         told = replace(own, **{wrong: false[wrong]})
         assert isinstance(self.attempt(self.till.paying.seen.paid(told, "notice")), Mismatch)
         assert self.run(self.till.paying.orders.order(found[1])) == before
