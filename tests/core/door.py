@@ -16,10 +16,18 @@ class Watched(Http):
         self.calls: list[tuple[str, float]] = []
 
     async def send(
-        self, party: str, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None, seconds: float = 5.0
+        self,
+        party: str,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        seconds: float = 5.0,
+        exact: bool = False,
     ) -> Reply:
         self.calls.append((method, seconds))
-        return await super().send(party, method, url, headers=headers, body=body, seconds=seconds)
+        return await super().send(party, method, url, headers=headers, body=body, seconds=seconds, exact=exact)
 
 
 @dataclass
