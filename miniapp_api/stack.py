@@ -20,6 +20,7 @@ from miniapp_api.stack_assistant import Assistant
 
 START_SECONDS = 60.0
 ASSISTANT_SECONDS = TRAIN_SECONDS + 120.0
+TAKEN = "已被占用"  # in what a child says that finds its port taken
 ITEMS_PER_SECOND = 150  # what even a busy machine loads
 
 
@@ -52,7 +53,21 @@ class Stack:
         return f"http://127.0.0.1:{self.sandbox_port}"
 
     def start(self, say: Any = lambda _: None) -> None:
-        """`say` hears one Chinese line per step. Raises DidNotStart, MissingPart, FolderInUse; what was started is then stopped."""
+        """`say` hears one Chinese line per step. Raises DidNotStart, MissingPart, FolderInUse; what was started is then stopped.
+
+        A port that was free when it was chosen may be somebody else's when it is opened: then once more, with others.
+        """
+        given = self.api_port, self.sandbox_port
+        try:
+            self._start(say)
+        except DidNotStart as exc:
+            if TAKEN not in str(exc) or all(given):
+                raise
+            self.api_port, self.sandbox_port = given
+            self.children.clear()
+            self._start(say)
+
+    def _start(self, say: Any) -> None:
         try:
             self.data.mkdir(parents=True, exist_ok=True)
             (self.data / "logs").mkdir(exist_ok=True)
