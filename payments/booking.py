@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from kit.clock import now
-from kit.errors import NotReached, Unknown
+from kit.errors import NotReached, Refused, Unknown
 
 T = TypeVar("T")
 QUIET = 45.0  # seconds; a core that shows its bookings later than this is asked twice
@@ -42,7 +42,7 @@ async def booked(tried_at: datetime | None, find: Find[T], book: Callable[[], Aw
         raise Later(LOOK_AGAIN)
     try:
         return await book()
-    except NotReached:
+    except (NotReached, Refused):  # it did nothing: what is not known is what was not known before
         await remember(asking, tried_at)
         raise
     except Unknown as exc:

@@ -158,6 +158,17 @@ async def test_already_paid_after_an_attempt_of_unknown_end_is_never_taken_as_a_
     assert await state(till, order) == "settled" and len(till.core.settlements) == 1
 
 
+async def test_already_paid_after_an_attempt_that_was_refused_is_a_no(till: Till) -> None:
+    """Whatever the first refusal said, it booked nothing."""
+    order = await till.paid()
+    till.core.refuse_bookings = "closed_for_the_day"
+    await till.work()
+    till.core.refuse_bookings = ""
+    till.core.change(order["bill_id"], state=BillState.PAID)
+    await till.quiet()
+    assert await state(till, order) == "refunded" and till.core.settlements == []
+
+
 async def test_a_refusal_nobody_knows_is_tried_for_hours_then_parked_for_a_human_and_goes_on_when_told_to(till: Till) -> None:
     order = await till.paid()
     till.core.refuse_bookings = "closed_for_the_year"
