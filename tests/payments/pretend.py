@@ -179,6 +179,7 @@ class PretendCore:
         self.reversals: list[Booked] = []
         self.idempotent, self.hides = idempotent, hides
         self.hides_for = 0.0  # seconds; more than 45 is more than we promise to bear
+        self.died_asking = set[str]()  # settlements that somebody died asking for: whether they were booked, nobody knows
         self.refuse_bookings = ""  # its word for why it books nothing; it is still asked and answers
         self.trouble = Trouble()
 
@@ -221,7 +222,11 @@ class PretendCore:
         return self.bills_by_id.get(bill_id)
 
     async def settle(self, ask: SettlementAsk) -> Settlement:
-        await self.trouble.before("core")
+        try:
+            await self.trouble.before("core")
+        except Crash:
+            self.died_asking.add(ask.settlement_id)
+            raise
         if self.refuse_bookings:
             raise Refused("core", self.refuse_bookings)
         known = next((one for one in self.settlements if one.id == ask.settlement_id), None)

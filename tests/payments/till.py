@@ -85,9 +85,14 @@ class Till:
             await self.paying.outbox.give_back(row, str(exc))
 
     async def another_worker(self) -> None:
-        """One whose colleague took too long over a row: the lease ran out, and both are at it."""
-        await self.mongo[COLLECTION].update_many({"state": "waiting", "held": True}, [{"$set": {"due_at": "$$NOW"}}])
-        await self.step()
+        """One whose colleague takes too long over a row: the lease ran out, and both are at it."""
+        rows = self.mongo[COLLECTION]
+        held = await rows.find_one({"state": "waiting", "held": True}, sort=[("due_at", -1)])
+        if held is not None:
+            await rows.update_one({"_id": held["_id"]}, [{"$set": {"due_at": "$$NOW"}}])
+            row = await self.paying.outbox.take_key(held["_id"])
+            assert row is not None
+            await self._handle(row)
 
     async def work(self, most: int = 100) -> None:
         for _ in range(most):
