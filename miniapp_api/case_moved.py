@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from core.types import CoreEvent
 from kit.errors import Outside
 from kit.mongo import DuplicateKeyError, Tx
+from miniapp_api import telling
 from miniapp_api.wiring import Deps
-from notify import push
 from notify.messages import inbox_text, template_key, wechat_values
 
 log = logging.getLogger(__name__)
@@ -32,9 +32,7 @@ async def case_moved(deps: Deps, event: CoreEvent) -> Outcome:
             "text": inbox_text(case["item_name"], event.case_no, event.move),
             "values": wechat_values(case["item_name"], event.case_no, event.move),
         }
-        own = await deps.messages.add(tx, event.event_id, case["person_id"], content, list(deps.pushing.channels))
-        for channel in deps.pushing.channels:
-            await deps.outbox.put(tx, push.KIND, f"push:{own}:{channel}", {"message_id": own, "channel": channel})
+        await telling.put(deps, tx, event.event_id, case["person_id"], content, deps.pushing.channels)
         return "applied"
 
     try:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from cases.file_check import refused
-from kit.mongo import DuplicateKeyError, Tx
 from kit.outbox import Row
+from miniapp_api import telling
 from miniapp_api.wiring import Deps
 
 
@@ -16,12 +16,4 @@ async def tell(deps: Deps, row: Row) -> None:
         return
     text = f"您上传的“{file['name']}”{refused('infected').title.removeprefix('文件')}。"
     content: dict[str, Any] = {"kind": "file_refused", "template_key": "file_refused", "case_no": None, "text": text, "values": {}}
-
-    async def both(tx: Tx) -> None:
-        await deps.messages.add(tx, row.key, file["person_id"], content, [])
-        await deps.outbox.done(row.key, tx)
-
-    try:
-        await deps.mongo.transaction(both)
-    except DuplicateKeyError:
-        await deps.outbox.done(row.key)  # told already; only the end of the row was lost
+    await telling.of_row(deps, row, [file["person_id"]], content, [])

@@ -3,10 +3,10 @@
 from typing import Any
 
 from kit.clock import in_words
-from kit.mongo import DuplicateKeyError, Tx
 from kit.outbox import Row
+from miniapp_api import telling
 from miniapp_api.wiring import Deps
-from notify import account_messages, push
+from notify import account_messages
 from residents.changes import address
 
 PAGE = "pages/me/security"
@@ -24,17 +24,7 @@ async def tell(deps: Deps, row: Row) -> None:
         "values": account_messages.values(row.payload["kind"], row.payload["at"]),
     }
 
-    async def all_of_it(tx: Tx) -> None:
-        for one in whom:
-            own = await deps.messages.add(tx, row.key, one, content, list(deps.pushing.channels))
-            for channel in deps.pushing.channels:
-                await deps.outbox.put(tx, push.KIND, f"push:{own}:{channel}", {"message_id": own, "channel": channel})
-        await deps.outbox.done(row.key, tx)
-
-    try:
-        await deps.mongo.transaction(all_of_it)
-    except DuplicateKeyError:
-        await deps.outbox.done(row.key)  # told already; only the end of the row was lost
+    await telling.of_row(deps, row, whom, content, deps.pushing.channels)
 
 
 async def _concerned(deps: Deps, change: dict[str, Any]) -> tuple[list[str], str]:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from kit.mongo import DuplicateKeyError, Tx
 from kit.outbox import Row
+from miniapp_api import telling
 from miniapp_api.wiring import Deps
-from notify import payment_messages, push
+from notify import payment_messages
 
 
 async def tell(deps: Deps, row: Row) -> None:
@@ -14,18 +14,7 @@ async def tell(deps: Deps, row: Row) -> None:
     if order is None:
         await deps.outbox.done(row.key)
         return
-    content = await _content(deps, order, row.payload)
-
-    async def all_of_it(tx: Tx) -> None:
-        own = await deps.messages.add(tx, row.key, order["person_id"], content, list(deps.pushing.channels))
-        for channel in deps.pushing.channels:
-            await deps.outbox.put(tx, push.KIND, f"push:{own}:{channel}", {"message_id": own, "channel": channel})
-        await deps.outbox.done(row.key, tx)
-
-    try:
-        await deps.mongo.transaction(all_of_it)
-    except DuplicateKeyError:
-        await deps.outbox.done(row.key)  # told already; only the end of the row was lost
+    await telling.of_row(deps, row, [order["person_id"]], await _content(deps, order, row.payload), deps.pushing.channels)
 
 
 async def _content(deps: Deps, order: dict[str, Any], what: dict[str, Any]) -> dict[str, Any]:
