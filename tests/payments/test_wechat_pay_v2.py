@@ -1,6 +1,5 @@
 """WeChat Pay v2: what is sent, what is believed, what each answer means. Against a gateway on loopback that signs for real."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from kit.errors import NotReached, Outside, Refused, Unknown
 from kit.http import Http
 from payments.gateways import Gateway, PayAsk, Payment, Refund, RefundAsk
 from payments.wechat_pay_v2 import WeChatPayV2
-from tests.listener import listening
 from tests.payments.wechat_pay_merchant import (
     APPID,
     MCHID,
@@ -55,20 +53,6 @@ BACKED = YES | {
     "refund_status_1": "SUCCESS",
     "refund_success_time_1": "2026-11-22 10:34:56",
 }
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[PretendGateway]:
-    own = PretendGateway()
-    async with listening(own.handle) as own.url:
-        yield own
-
-
-@pytest.fixture
-async def http(gateway: PretendGateway) -> AsyncIterator[Http]:
-    own = Http([gateway.url])
-    yield own
-    await own.close()
 
 
 def make_pay(http: Http, url: str, **other: Any) -> WeChatPayV2:

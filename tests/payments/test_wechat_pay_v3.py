@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from kit.errors import NotReached, Outside, Refused, Unknown
 from kit.http import Http
 from payments.gateways import Forged, Gateway, PayAsk, Payment, RefundAsk
 from payments.wechat_pay_v3 import WeChatPayV3
-from tests.listener import listening
 from tests.payments.wechat_pay_merchant import (
     APPID,
     MCHID,
@@ -40,20 +38,6 @@ CLOSE = "POST /v3/pay/transactions/out-trade-no/ORDER_1/close"
 REFUND, ASK_REFUND = "POST /v3/refund/domestic/refunds", "GET /v3/refund/domestic/refunds/REFUND_1"
 ASK = PayAsk("ORDER_1", 100, "居民身份证工本费", OPENID, datetime(2026, 11, 21, 2, 34, 56, tzinfo=UTC))
 BACK = RefundAsk("ORDER_1", "REFUND_1", "4200000000202611210000000001", 40, 100, "多收退回")
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[PretendGateway]:
-    own = PretendGateway()
-    async with listening(own.handle) as own.url:
-        yield own
-
-
-@pytest.fixture
-async def http(gateway: PretendGateway) -> AsyncIterator[Http]:
-    own = Http([gateway.url])
-    yield own
-    await own.close()
 
 
 @pytest.fixture

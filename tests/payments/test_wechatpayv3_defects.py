@@ -6,7 +6,6 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from kit.errors import Refused, Unknown
 from kit.http import Http
 from payments.gateways import Forged, PayAsk
 from payments.wechat_pay_v3 import WeChatPayV3
-from tests.listener import listening
 from tests.payments.wechat_pay_merchant import (
     APIV3_KEY,
     APPID,
@@ -44,20 +42,6 @@ NOTIFY = "https://example.test/v3"
 JSAPI = "POST /v3/pay/transactions/jsapi"
 QUERY = "GET /v3/pay/transactions/out-trade-no/ORDER_1"
 CERTIFICATES = "GET /v3/certificates"
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[PretendGateway]:
-    own = PretendGateway()
-    async with listening(own.handle) as own.url:
-        yield own
-
-
-@pytest.fixture
-async def http(gateway: PretendGateway) -> AsyncIterator[Http]:
-    own = Http([gateway.url])
-    yield own
-    await own.close()
 
 
 def bare(url: str = "http://127.0.0.1:9", **other: Any) -> Any:

@@ -7,7 +7,6 @@ import logging
 import logging.config
 import random
 import socket
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
@@ -28,7 +27,6 @@ from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from payments.gateways import Forged, PayAsk, Unreadable
 from payments.wechat_pay_v2 import WeChatPayV2
-from tests.listener import listening
 from tests.payments.wechat_pay_merchant import (
     API_KEY,
     APPID,
@@ -54,20 +52,6 @@ NOTICE = {
     "time_end": "20261121103456",
 }
 REFUND = {"out_refund_no": "R1", "out_trade_no": "A1", "refund_id": "50", "refund_fee": "1", "refund_status": "CHANGE", "total_fee": "1"}
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[PretendGateway]:
-    own = PretendGateway()
-    async with listening(own.handle) as own.url:
-        yield own
-
-
-@pytest.fixture
-async def http(gateway: PretendGateway) -> AsyncIterator[Http]:
-    own = Http([gateway.url])
-    yield own
-    await own.close()
 
 
 def bare(url: str = "http://127.0.0.1:9") -> Any:
