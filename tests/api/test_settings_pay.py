@@ -110,7 +110,7 @@ def test_the_least_that_v3_and_alipay_need_is_enough() -> None:
         ({"apiv3_key": API_KEY + "0"}, "apiv3_key"),
         ({"apiv3_key": None}, "apiv3_key"),
         ({"merchant_serial": "not hexadecimal"}, "merchant_serial"),
-        ({"merchant_private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}, "merchant_private_key"),
+        ({"merchant_private_key": private_pem("merchant").replace("\n", "\nAAAA", 1)}, "merchant_private_key"),
         ({"merchant_private_key": public_pem("merchant")}, "merchant_private_key"),
         ({"merchant_private_key": private_pem("stranger")}, "merchant_cert"),
         ({"merchant_cert": cert_pem(certificate("stranger"))}, "merchant_cert"),
