@@ -1,11 +1,11 @@
 """Story: a scanner that was away found something in a file sent earlier. Nobody waits for an answer any more, so the inbox tells."""
 
-from typing import Any
-
 from cases.file_check import refused
 from kit.outbox import Row
 from miniapp_api import telling
 from miniapp_api.wiring import Deps
+from notify.told import Told
+from notify.values import plain
 
 
 async def tell(deps: Deps, row: Row) -> None:
@@ -15,5 +15,4 @@ async def tell(deps: Deps, row: Row) -> None:
         await deps.outbox.done(row.key)
         return
     text = f"您上传的“{file['name']}”{refused('infected').title.removeprefix('文件')}。"
-    content: dict[str, Any] = {"kind": "file_refused", "template_key": "file_refused", "case_no": None, "text": text, "values": {}}
-    await telling.of_row(deps, row, [file["person_id"]], content, [])
+    await telling.of_row(deps, row, [file["person_id"]], Told("file_refused", plain(text), {}, "pages/me/files"))

@@ -9,22 +9,12 @@ from miniapp_api.wiring import Deps
 from notify import account_messages
 from residents.changes import address
 
-PAGE = "pages/me/security"
-
 
 async def tell(deps: Deps, row: Row) -> None:
     """Worker; payload {kind, person_id, resident_id, detail, at}. Nobody to tell is no error: an account may be gone."""
     whom, what = await _concerned(deps, row.payload)
-    content = {
-        "kind": account_messages.KIND,
-        "template_key": account_messages.KIND,
-        "case_no": None,
-        "page": PAGE,
-        "text": account_messages.told(row.payload["kind"], what),
-        "values": account_messages.values(row.payload["kind"], row.payload["at"]),
-    }
-
-    await telling.of_row(deps, row, whom, content, deps.pushing.channels)
+    told = account_messages.told(row.payload["kind"], what, row.payload["at"])
+    await telling.of_row(deps, row, whom, told)
 
 
 async def _concerned(deps: Deps, change: dict[str, Any]) -> tuple[list[str], str]:

@@ -1,27 +1,33 @@
-"""Story, the last step of every other one: people are told. An inbox entry each, and a push for every channel named, in one write."""
+"""Story, the last step of every other one: people are told. An inbox entry each, and the intent to push it, in one write."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from kit.mongo import DuplicateKeyError, Tx
 from kit.outbox import Row
 from miniapp_api.wiring import Deps
 from notify import push
+from notify.told import Told
+
+Telling = tuple[str, str, Told]  # what is told, once for each person; whose inbox; the words
 
 
-async def put(deps: Deps, tx: Tx, key: str, person_id: str, content: Mapping[str, Any], channels: Collection[str]) -> None:
+async def put(deps: Deps, tx: Tx, key: str, person_id: str, told: Told) -> None:
     """`key`: what is told, once for each person; DuplicateKeyError says that it was."""
-    own = await deps.messages.add(tx, key, person_id, dict(content), list(channels))
-    for channel in channels:
-        await deps.outbox.put(tx, push.KIND, f"push:{own}:{channel}", {"message_id": own, "channel": channel})
+    await put_many(deps, tx, [(key, person_id, told)])
 
 
-async def of_row(deps: Deps, row: Row, whom: Sequence[str], content: Mapping[str, Any], channels: Collection[str]) -> None:
+async def put_many(deps: Deps, tx: Tx, tellings: Sequence[Telling]) -> None:
+    """All of them or none, in two writes however many. DuplicateKeyError says that one of them was told before."""
+    if tellings:
+        owns = await deps.messages.add_many(tx, tellings)
+        await deps.outbox.put_many(tx, push.KIND, [(f"push:{own}", {"message_id": own}) for own in owns])
+
+
+async def of_row(deps: Deps, row: Row, whom: Sequence[str], told: Told) -> None:
     """Worker: everybody concerned is told and the row is done, all or nothing; the second time changes nothing."""
 
     async def all_of_it(tx: Tx) -> None:
-        for person_id in whom:
-            await put(deps, tx, row.key, person_id, content, channels)
+        await put_many(deps, tx, [(row.key, person_id, told) for person_id in whom])
         await deps.outbox.done(row.key, tx)
 
     try:

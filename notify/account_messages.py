@@ -1,12 +1,12 @@
-"""What people are told when something changed about who they are: who can see and do their matters. One definition per kind."""
+"""What people are told when something changed about who they are: who can see and do their matters."""
 
 from datetime import datetime
 
-from kit.clock import in_words
-from notify.messages import plain, thing
+from notify.told import Told
+from notify.values import plain
 
 KIND = "account_changed"
-Values = dict[str, dict[str, str]]
+PAGE = "pages/me/security"
 _CHANNELS = {"wechat": "微信", "alipay": "支付宝", "kiosk": "自助终端"}
 _NOT_ME = "如果不是您本人操作，请马上在“账号与安全”中处理，或致电 12345"
 
@@ -23,11 +23,8 @@ _WORDS = {
 }
 
 
-def told(kind: str, what: str) -> str:
+def told(kind: str, what: str, at: datetime) -> Told:
     """`what`: a channel's word ("wechat"), the name of a hall, or a time."""
     sentence = _WORDS[kind][1].format(what=plain(_CHANNELS.get(what, what))[:60])
-    return f"{sentence}。{_NOT_ME}。"
-
-
-def values(kind: str, at: datetime) -> Values:
-    return {"thing1": {"value": thing(_WORDS[kind][0])}, "time2": {"value": in_words(at)}, "thing3": {"value": thing("如非本人操作请致电 12345")}}
+    fields = {"what": _WORDS[kind][0], "at": at, "advice": "如非本人操作请致电 12345"}
+    return Told(KIND, f"{sentence}。{_NOT_ME}。", fields, PAGE)

@@ -1,29 +1,26 @@
-"""What residents are told about money, in words: one definition per kind, for the inbox and for WeChat's typed template values."""
+"""What residents are told about money, in words."""
 
 from datetime import datetime
 
-from kit.clock import in_words
 from kit.money import yuan
-from notify.messages import character_string, plain, thing
+from notify.told import Told
+from notify.values import plain
 
 PAID, REFUNDED = "bill_paid", "bill_refunded"
-Values = dict[str, dict[str, str]]
 
 
-def paid_text(title: str, payee: str, amount_fen: int, order_no: str) -> str:
-    return plain(f"您已支付“{title}”{yuan(amount_fen)} 元（收款单位：{payee}，订单编号 {order_no}），缴费凭证可在订单详情查看。")[:2000]
+def paid(title: str, payee: str, amount_fen: int, at: datetime, order_no: str, case_no: str | None) -> Told:
+    text = f"您已支付“{title}”{yuan(amount_fen)} 元（收款单位：{payee}，订单编号 {order_no}），缴费凭证可在订单详情查看。"
+    return _told(PAID, text, (title, amount_fen, at, order_no), case_no)
 
 
-def refunded_text(title: str, amount_fen: int, order_no: str, *, by_itself: bool) -> str:
+def refunded(title: str, amount_fen: int, at: datetime, order_no: str, case_no: str | None, *, by_itself: bool) -> Told:
     why = "这笔款项没有入账，" if by_itself else ""
-    return plain(f"“{title}”{why}已原路退回 {yuan(amount_fen)} 元（订单编号 {order_no}），到账时间以您的支付账户为准。")[:2000]
+    text = f"“{title}”{why}已原路退回 {yuan(amount_fen)} 元（订单编号 {order_no}），到账时间以您的支付账户为准。"
+    return _told(REFUNDED, text, (title, amount_fen, at, order_no), case_no)
 
 
-def values(title: str, amount_fen: int, at: datetime, order_no: str) -> Values:
-    """Both templates have the same four fields."""
-    return {
-        "thing1": {"value": thing(title)},
-        "amount2": {"value": f"{yuan(amount_fen)}元"},
-        "time3": {"value": in_words(at)},
-        "character_string4": {"value": character_string(order_no)},
-    }
+def _told(kind: str, text: str, facts: tuple[str, int, datetime, str], case_no: str | None) -> Told:
+    title, amount_fen, at, order_no = facts
+    fields = {"title": title, "amount": amount_fen, "at": at, "order_no": order_no}
+    return Told(kind, plain(text)[:2000], fields, f"pages/order/detail?no={order_no}", case_no)
