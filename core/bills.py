@@ -35,6 +35,18 @@ class Bill(Frozen):
     expires_at: AwareDatetime | None = None
 
 
+class IssuedBill(Frozen):
+    """A new bill as its event tells it: enough to tell of it. What is owed is read from `Bill`, and from nowhere else."""
+
+    bill_id: Id
+    person_id: Annotated[str, Field(min_length=1, max_length=64)]
+    title: Name
+    payee: Name
+    amount_fen: Fen
+    issued_at: AwareDatetime
+    expires_at: AwareDatetime | None = None  # None: it may be paid at any time
+
+
 class BillList(Frozen):
     bills: tuple[Bill, ...]
 

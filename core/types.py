@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, TypeAdapter
 
 from core.bills import Bill as Bill
 from core.bills import BillState as BillState
 from core.bills import EBill as EBill
+from core.bills import IssuedBill as IssuedBill
 from core.bills import Reversal as Reversal
 from core.bills import Settlement as Settlement
 from core.frozen import Code as Code
@@ -122,8 +123,28 @@ class CoreEvent(Frozen):
     move: CaseMove
 
 
+class BillIssued(Frozen):
+    """Somebody owes something new. Comes as a move does. `case_no`: of the case it is charged for; `request_id`: if that was filed through us."""
+
+    event_id: Annotated[str, Field(min_length=1, max_length=64)]
+    seq: int = Field(ge=1)
+    type: Literal["bill.issued"]
+    case_no: Annotated[str, Field(min_length=1, max_length=50)] | None = None
+    request_id: str | None = None
+    bill: IssuedBill
+
+
+AnyEvent = Annotated[CoreEvent | BillIssued, Field(discriminator="type")]
+_ANY: TypeAdapter[CoreEvent | BillIssued] = TypeAdapter(AnyEvent)
+
+
+def read_event(raw: dict[str, Any]) -> CoreEvent | BillIssued:
+    """Raises ValidationError for one that cannot be read, and for a type we do not know."""
+    return _ANY.validate_python(raw)
+
+
 class EventPage(Frozen):
-    events: tuple[CoreEvent, ...]
+    events: tuple[AnyEvent, ...]
     next_cursor: str
     has_more: bool
 
