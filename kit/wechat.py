@@ -40,6 +40,7 @@ class WeChat:
         self._redis = redis
         self.account = account
         self._local: tuple[str, float] = ("", 0.0)
+        self._failed: tuple[str, float] = ("", 0.0)
         self._refreshing = asyncio.Lock()
 
     async def code_to_session(self, code: str) -> dict[str, Any]:
@@ -48,15 +49,30 @@ class WeChat:
         return await self._judged("GET", f"/sns/jscode2session?{urlencode(query)}", None)
 
     async def call(self, path: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """POST with the access token; a token WeChat no longer takes is refreshed once, and the call made once more."""
+        """POST with the access token; a token WeChat no longer takes is refreshed once, and the call made once more.
+
+        Raises Refused("errcode_…") for what WeChat says of the call itself, Unknown, NotReached: busy, a full quota, no token that it takes.
+        """
+        return await self._with_token("POST", path, content)
+
+    async def ask(self, path: str) -> dict[str, Any]:
+        """GET with the access token; otherwise as `call`."""
+        return await self._with_token("GET", path, None)
+
+    async def _with_token(self, method: str, path: str, content: Mapping[str, Any] | None) -> dict[str, Any]:
         token = await self._usable_token()
         try:
-            return await self._judged("POST", f"{path}?access_token={token}", content)
+            return await self._judged(method, f"{path}?access_token={token}", content)
         except Refused as exc:
             if exc.reason not in _BAD_TOKEN_REASONS:
                 raise
         token = await self._usable_token(refused=token)
-        return await self._judged("POST", f"{path}?access_token={token}", content)
+        try:
+            return await self._judged(method, f"{path}?access_token={token}", content)
+        except Refused as exc:
+            if exc.reason in _BAD_TOKEN_REASONS:  # nobody looked at what we asked
+                raise NotReached(PARTY, f"no_token_{exc.reason}") from exc
+            raise
 
     async def _judged(self, method: str, path: str, content: Mapping[str, Any] | None) -> dict[str, Any]:
         body = None if content is None else orjson.dumps(content)
@@ -79,30 +95,56 @@ class WeChat:
             raise NotReached(PARTY, f"no_token_{exc.reason}") from exc
 
     async def _token(self, refused: str | None = None) -> str:
-        """The shared token. `refused` is one WeChat just turned down: whoever still holds exactly that one replaces it, once."""
-        token, good_until = self._local
-        if token and token != refused and time.monotonic() < good_until:
+        """The shared token. `refused` is one WeChat just turned down: whoever still holds exactly that one replaces it, once.
+
+        Whoever waited for another's refresh takes what came of it, a failure too: else each of them would ask again, one after the other.
+        """
+        if token := self._kept(refused):
             return token
+        waiting_since = time.monotonic()
         async with self._refreshing:
-            shared = await self._redis.get(self._key)
-            if shared and shared != refused:
-                return self._remember(shared)
-            mine = new_nonce()
-            taken = await self._redis.add(f"{self._key}:lock", mine, 10)
-            if taken is False and (shared := await self._somebody_elses(refused)):
-                return self._remember(shared)
+            if token := self._kept(refused):
+                return token
+            reason, failed_at = self._failed
+            if failed_at > waiting_since:
+                raise NotReached(PARTY, reason)
             try:
-                return self._remember(await self._fetch(refused))
-            finally:
-                if taken:
-                    await self._redis.release(f"{self._key}:lock", mine)
+                token = await self._shared(refused)
+            except Outside as exc:
+                self._failed = (exc.reason, time.monotonic())
+                raise
+            self._local = (token, time.monotonic() + 5.0)
+            return token
+
+    def _kept(self, refused: str | None) -> str | None:
+        token, good_until = self._local
+        return token if token and token != refused and time.monotonic() < good_until else None
+
+    async def _shared(self, refused: str | None) -> str:
+        """Redis' token, or a fresh one for all. Without Redis every process fetches its own; WeChat hands out the same one."""
+        if token := await self._others(refused):
+            return token
+        mine = new_nonce()
+        taken = await self._redis.add(f"{self._key}:lock", mine, 10)
+        if taken is False and (token := await self._somebody_elses(refused)):
+            return token
+        try:
+            if taken and (token := await self._others(refused)):  # it came between our look and our lock
+                return token
+            return await self._fetch(refused)
+        finally:
+            if taken:
+                await self._redis.release(f"{self._key}:lock", mine)
+
+    async def _others(self, refused: str | None) -> str | None:
+        token = await self._redis.get(self._key)
+        return token if token != refused else None
 
     async def _somebody_elses(self, refused: str | None) -> str | None:
         """Another process is refreshing: wait for its result up to 6 s."""
         for _ in range(60):
             await asyncio.sleep(0.1)
-            token = await self._redis.get(self._key)
-            if token and token != refused:
+            if token := await self._others(refused):
                 return token
         return None
 
@@ -116,10 +158,6 @@ class WeChat:
         if not isinstance(token, str) or not isinstance(life, int):
             raise Unknown(PARTY, "garbled_reply")
         await self._redis.put(self._key, token, max(30, life - 300))
-        return token
-
-    def _remember(self, token: str) -> str:
-        self._local = (token, time.monotonic() + 5.0)
         return token
 
     @property

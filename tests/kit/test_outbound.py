@@ -128,7 +128,7 @@ async def test_a_hundred_calls_on_a_dead_token_cause_one_refresh(server: Server,
 
 async def test_a_gateway_that_never_likes_the_token_is_asked_twice_and_no_more(server: Server, wechat: WeChat) -> None:
     server.answers |= {"/cgi-bin/stable_token": {"access_token": "T", "expires_in": 7200}, "/send": {"errcode": 40001}}
-    with pytest.raises(Refused, match="errcode_40001"):
+    with pytest.raises(NotReached, match="no_token_errcode_40001"):
         await wechat.call("/send", {})
     assert server.calls.count("/send") == 2 and server.calls.count("/cgi-bin/stable_token") <= 3
 

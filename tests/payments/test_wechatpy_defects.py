@@ -20,7 +20,7 @@ from wechatpy.pay import WeChatPay
 from wechatpy.pay.utils import calculate_signature, calculate_signature_hmac, dict_to_xml
 from wechatpy.utils import random_string
 
-from kit.errors import Refused, Unknown
+from kit.errors import NotReached, Unknown
 from kit.http import Http
 from kit.ids import new_nonce
 from kit.redis import Redis
@@ -97,7 +97,7 @@ async def test_a_token_that_is_never_liked_is_tried_without_end(gateway: Pretend
     calls = 0
     redis = Redis(redis_url)
     wechat = WeChat(http, redis, WeChatAccount(gateway.url, f"wx{id(gateway)}", "secret"))
-    with pytest.raises(Refused, match="errcode_40001"):
+    with pytest.raises(NotReached, match="no_token_errcode_40001"):
         await wechat.call("/send", {})
     assert calls == 2
     await redis.forget(wechat._key)
