@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from kit import log as kit_log
-from miniapp_api import cli_calendar, cli_kiosk, cli_payments, cli_privacy, cli_staff
+from miniapp_api import cli_calendar, cli_kiosk, cli_notify, cli_payments, cli_privacy, cli_staff
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="掌办：微信、支付宝城市服务小程序后端。")
 
@@ -21,6 +21,7 @@ bot = typer.Typer(no_args_is_help=True, help="智能助手。")
 app.add_typer(bot, name="bot")
 app.add_typer(cli_calendar.app, name="calendar")
 app.add_typer(cli_kiosk.app, name="kiosk")
+app.add_typer(cli_notify.app, name="notify")
 app.add_typer(cli_payments.app, name="payments")
 app.add_typer(cli_privacy.app, name="privacy")
 app.add_typer(cli_staff.app, name="staff")

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from kit import kill_points
 from kit.clamd import Clamd
-from miniapp_api import settings_files, settings_pay
+from miniapp_api import settings_files, settings_notify, settings_pay
 from miniapp_api.settings_wechat import WeChatMessagesAccount, wechat_accounts
 
 _SANDBOX_MARKS = ("wxsandbox", "9021", "sandbox-")
@@ -91,9 +91,13 @@ class Settings(BaseSettings):
     wechat_url: str = "https://api.weixin.qq.com"
     wechat_appid: str = ""
     wechat_secret: SecretStr | None = None
-    wechat_templates: dict[str, str] = {}  # our template key -> WeChat's template id
+    wechat_templates: dict[str, Any] = {}  # kind -> WeChat's template id, or more (miniapp_api/settings_notify.py)
     wechat_state: Literal["developer", "trial", "formal"] = "formal"
     wechat_messages: SecretStr | None = None  # JSON list of accounts (miniapp_api/settings_wechat.py); empty closes /callbacks/wechat/messages
+
+    alipay_templates: dict[str, Any] = {}  # likewise
+    sms: SecretStr | None = None  # JSON (miniapp_api/settings_notify.py); empty: nobody gets an SMS
+    ask_at_once: int = Field(default=3, ge=1, le=5)  # templates of one wx.requestSubscribeMessage; older clients take 3
 
     alipay_gateway: str = "https://openapi.alipay.com/gateway.do"
     alipay_app_id: str = ""
@@ -138,7 +142,9 @@ def load() -> Settings:
             [f"设置 {name.upper() if name.isupper() else 'ZHANGBAN_' + name.upper()} 的值不对，请检查格式（见 docs/operations.md）" for name in names]
         ) from None
     except SettingsError:
-        raise BadSettings(["ZHANGBAN_WECHAT_TEMPLATES 应为 JSON 对象（见 docs/operations.md）"]) from None
+        both = (settings_notify.WECHAT, settings_notify.ALIPAY)
+        names = [name for name in both if not settings_notify.is_object(os.environ.get(name) or "{}")] or list(both)
+        raise BadSettings([f"{name} 应为 JSON 对象（见 docs/operations.md）" for name in names]) from None
 
 
 def check(settings: Settings) -> None:
@@ -165,7 +171,7 @@ def check(settings: Settings) -> None:
         problems.append("ZHANGBAN_EVERYDAY_WORDS 指向的文件或文件夹不存在：请检查路径，或删去此设置")
     problems += _keys(settings) + _assistant(settings) + _files(settings)
     problems += settings.wechat_message_accounts()[1]
-    problems += _paying(settings) + _aes(settings)
+    problems += _paying(settings) + _aes(settings) + _notify(settings)
     if settings.profile == "production":
         problems += _pretend(settings)
     if problems:
@@ -239,6 +245,11 @@ def _paying(settings: Settings) -> list[str]:
     if production and os.environ.get(kill_points.VARIABLE):
         problems.append(f"{kill_points.VARIABLE} 只用于测试：正式环境请删去此设置")
     return problems
+
+
+def _notify(settings: Settings) -> list[str]:
+    problems = settings_notify.wechat_templates(settings.wechat_templates)[1] + settings_notify.alipay_templates(settings.alipay_templates)[1]
+    return problems + settings_notify.sms(secret(settings.sms), production=settings.profile == "production")[1]
 
 
 def _pretend(settings: Settings) -> list[str]:

@@ -1,46 +1,48 @@
-"""WeChat subscribe messages. Their codes in the table, our words below; what was sent cannot be sent twice, so an unknown outcome stays unknown."""
+"""WeChat subscribe messages (developers.weixin.qq.com, subscribeMessage.send). WeChat keeps no number of ours: what may have been sent is never repeated."""
 
-from typing import Protocol
+from collections.abc import Mapping
 
-from kit.errors import Refused
 from kit.wechat import WeChat
+from notify.channel import Outgoing
+from notify.templates import Template
+from notify.values import wechat_data
 
-# subscribeMessage.send, errcode -> our word. Everything not here is our own fault and is stopped, not repeated.
-_REFUSALS = {
-    "errcode_43101": "no_consent_at_platform",
-    "errcode_43116": "no_consent_at_platform",
-    "errcode_40003": "account_unknown",
-    "errcode_40037": "template_unknown",
-    "errcode_47003": "values_refused",
-    "errcode_41030": "page_unknown",
-    "errcode_45168": "text_refused",
-}
-
-
-class Push(Protocol):
-    """One channel that can carry a message to a phone. Raises NotReached (try later), Unknown (never repeat), Refused (our word)."""
-
-    async def send(self, account: str, template_key: str, values: dict[str, dict[str, str]], page: str) -> None: ...
+SEND = "/cgi-bin/message/subscribe/send"
 
 
 class WeChatPush:
-    """`templates`: our template key -> the id WeChat gave it."""
+    """Fulfils notify.channel.Channel. `templates`: by kind; `state`: the mini-program's release a tap opens, developer | trial | formal."""
 
-    def __init__(self, wechat: WeChat, templates: dict[str, str], state: str = "formal") -> None:
+    needs_consent = True
+    can_be_asked = False
+
+    def __init__(self, wechat: WeChat, templates: Mapping[str, Template], state: str = "formal") -> None:
         self._wechat = wechat
         self._templates = templates
         self._state = state
 
-    async def send(self, account: str, template_key: str, values: dict[str, dict[str, str]], page: str) -> None:
+    def template(self, kind: str) -> str | None:
+        found = self._templates.get(kind)
+        return found.template_id if found is not None else None
+
+    def is_long_term(self, kind: str) -> bool:
+        found = self._templates.get(kind)
+        return found is not None and found.long_term
+
+    async def send(self, account: str, out: Outgoing) -> str | None:
+        """Raises Refused("errcode_…"); a bad token, a full quota and a busy WeChat are NotReached."""
+        registered = self._templates[out.kind.key]
         content = {
             "touser": account,
-            "template_id": self._templates[template_key],
-            "page": page,
-            "data": values,
+            "template_id": registered.template_id,
+            "page": out.page,
+            "data": out.rendered if out.rendered is not None else wechat_data(out.kind, registered.places, out.fields),
             "miniprogram_state": self._state,
             "lang": "zh_CN",
         }
-        try:
-            await self._wechat.call("/cgi-bin/message/subscribe/send", content)
-        except Refused as exc:
-            raise Refused(exc.party, _REFUSALS.get(exc.reason, exc.reason)) from exc
+        answer = await self._wechat.call(SEND, content)
+        own = answer.get("msgid")
+        return str(own) if isinstance(own, str | int) else None
+
+    async def took(self, account: str, out: Outgoing) -> bool | None:
+        return None
