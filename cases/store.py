@@ -16,7 +16,7 @@ from cases.progress import new_code
 from core.types import Case, CaseMove, CaseState
 from kit.clock import now
 from kit.crypto import Keyring
-from kit.mongo import AFTER, ASCENDING, IndexModel, Mongo, Tx
+from kit.mongo import AFTER, ASCENDING, IndexModel, Mongo, Tx, UpdateOne, insert_all
 
 INDEXES = {
     "cases": [
@@ -133,6 +133,21 @@ class Cases:
         """
         return await self._tell(tx, request_id, case_no, [move])
 
+    async def apply_moves(self, tx: Tx, told: Sequence[tuple[str, str, CaseMove]]) -> list[dict[str, Any] | None]:
+        """As `apply_move` for each (request id, case number, move), in one read and one write. For a transaction, which sees one moment."""
+        wanted = {"_id": {"$in": [request_id for request_id, _, _ in told]}}
+        rows = {row["_id"]: row async for row in self._cases.find(wanted, {"answers": 0}, session=tx)}
+        writes = []
+        for request_id, row in rows.items():
+            mine = [(number, move) for own, number, move in told if own == request_id]
+            change = _told(row, mine[0][0], [move for _, move in mine])
+            if any(row.get(key) != value for key, value in change.items()):
+                writes.append(UpdateOne(_seen(row), {"$set": change, "$inc": {"revision": 1}}))
+                rows[request_id] = {**row, **change}
+        if writes and (await self._cases.bulk_write(writes, ordered=False, session=tx)).matched_count != len(writes):
+            raise LookupError("a case moved meanwhile")
+        return [rows.get(request_id) for request_id, _, _ in told]
+
     async def record_round(self, tx: Tx | None, request_id: str, version: int, content: Content) -> dict[str, Any] | None:
         """What was corrected, answering the notice that came with `version` of the case. What is told last for a version stands."""
 
@@ -150,13 +165,7 @@ class Cases:
     async def _tell(
         self, tx: Tx | None, request_id: str, case_no: str, moves: Sequence[CaseMove], submitted_at: datetime | None = None
     ) -> dict[str, Any] | None:
-        def think(row: dict[str, Any]) -> dict[str, Any]:
-            told: dict[str, Any] = {} if row["case_no"] else {"case_no": case_no}
-            if submitted_at is not None:
-                told["submitted_at"] = submitted_at
-            return told | change_of(row, projection_of({**row, **told}, moves), now())
-
-        return await self._rewrite(tx, request_id, think)
+        return await self._rewrite(tx, request_id, lambda row: _told(row, case_no, moves, submitted_at))
 
     async def _rewrite(self, tx: Tx | None, request_id: str, think: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any] | None:
         """Read, think, compare and set. Who loses reads again; inside a transaction the driver runs all of it again."""
@@ -167,21 +176,16 @@ class Cases:
             change = think(row)
             if all(row.get(key) == value for key, value in change.items()):
                 return row
-            seen = {
-                "_id": request_id,
-                "revision": row.get("revision"),
-                "timeline": {"$size": len(row["timeline"])},
-            }  # a process of 0.1 grows only that
             update = {"$set": change, "$inc": {"revision": 1}}
-            found = await self._cases.find_one_and_update(seen, update, projection={"answers": 0}, return_document=AFTER, session=tx)
+            found = await self._cases.find_one_and_update(_seen(row), update, projection={"answers": 0}, return_document=AFTER, session=tx)
             if (after := cast("dict[str, Any] | None", found)) is not None:
                 return after
             await asyncio.sleep(_PAUSE * tried)
         raise TimeoutError("the case keeps moving")
 
-    async def first_time(self, tx: Tx, event_id: str, case_no: str) -> None:
-        """The inbox of core events. Raises DuplicateKeyError the second time, in the transaction of the effect."""
-        await self._events.insert_one({"_id": event_id, "case_no": case_no, "at": now()}, session=tx)
+    async def first_time(self, tx: Tx, events: Sequence[tuple[str, str | None]]) -> None:
+        """The inbox of core events, (event id, case number). Raises DuplicateKeyError if one was here, in the transaction of the effect."""
+        await insert_all(self._events, [{"_id": event_id, "case_no": case_no, "at": now()} for event_id, case_no in events], tx)
 
     async def known_events(self, event_ids: list[str]) -> set[str]:
         """Those of them whose effect is written already."""
@@ -243,6 +247,19 @@ class Cases:
     def _unseal(self, record_id: str, sealed: str) -> dict[str, Any]:
         opened: dict[str, Any] = orjson.loads(self._keys.open(sealed, f"answers/{record_id}"))
         return opened
+
+
+def _told(row: Mapping[str, Any], case_no: str, moves: Sequence[CaseMove], submitted_at: datetime | None = None) -> dict[str, Any]:
+    """What to write over a case when these moves are told of it."""
+    told: dict[str, Any] = {} if row["case_no"] else {"case_no": case_no}
+    if submitted_at is not None:
+        told["submitted_at"] = submitted_at
+    return told | change_of(row, projection_of({**row, **told}, moves), now())
+
+
+def _seen(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The case as it was read. A process of 0.1 grows only the timeline."""
+    return {"_id": row["_id"], "revision": row.get("revision"), "timeline": {"$size": len(row["timeline"])}}
 
 
 def _refusal(reason: str) -> dict[str, Any]:

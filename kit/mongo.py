@@ -33,6 +33,7 @@ __all__ = [
     "Tx",
     "UpdateOne",
     "connect",
+    "insert_all",
     "is_outage",
     "written",
 ]
@@ -108,6 +109,17 @@ def connect(url: str, database: str, *, pool: int = 64) -> Mongo:
     )
     options: dict[str, Any] = {"write_concern": _WRITES, "read_concern": ReadConcern("majority"), "read_preference": ReadPreference.PRIMARY}
     return Mongo(client, client.get_database(database, **options))
+
+
+async def insert_all(collection: Collection, rows: Sequence[Document], tx: Tx | None) -> None:
+    """Many new documents in one write. Raises DuplicateKeyError where one is there already; outside a transaction some may be written then."""
+    try:
+        await collection.insert_many(list(rows), session=tx)
+    except BulkWriteError as exc:
+        errors = (exc.details or {}).get("writeErrors") or []
+        if errors and all(error["code"] == _DUPLICATE for error in errors):
+            raise DuplicateKeyError("a document is there already", _DUPLICATE) from None  # the driver's text holds the whole document
+        raise
 
 
 async def written(collection: Collection, writes: Sequence[UpdateOne]) -> int:

@@ -1,21 +1,24 @@
 """What must happen later, written in the same transaction as its cause, and done by a worker that may die at any line.
 
 A row is taken by lease: its `due_at` moves into the future by the lease, judged by the database's clock, so a dead worker's row comes
-back by itself. Handlers must make the second time boring. A row that keeps failing is parked, counted and left for an operator.
+back by itself. Handlers must make the second time boring. A row that keeps failing is parked, counted and left for an operator; one with
+an `until` is tried that long while somebody outside is away, and its handler is called once more when the time is over.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from kit.clock import now
 from kit.errors import Outside
-from kit.mongo import AFTER, ASCENDING, DuplicateKeyError, IndexModel, Mongo, PyMongoError, Tx
+from kit.gather import Gathered
+from kit.ids import new_nonce
+from kit.mongo import AFTER, ASCENDING, DuplicateKeyError, IndexModel, Mongo, PyMongoError, Tx, insert_all
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +33,18 @@ INDEXES = {
 LEASE = 15  # seconds; longer than any handler's own time-outs together
 MAX_ATTEMPTS = 12  # with the gaps below: about three and a half hours
 _GAPS = (0.5, 1, 2, 5, 15, 30, 60, 300, 900, 3600, 7200)  # seconds
+_LONGEST_WAIT = 1800.0  # of a row that has an `until`: whoever was away may be back
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing to do. `attempt` counts from 1."""
+    """One thing to do. `attempt` counts from 1. `until`: how long it is worth trying; None: the attempts are counted."""
 
     key: str
     kind: str
     payload: dict[str, Any]
     attempt: int
+    until: datetime | None = None
 
 
 Handler = Callable[[Row], Awaitable[None]]
@@ -50,27 +55,52 @@ class Outbox:
 
     def __init__(self, mongo: Mongo) -> None:
         self._rows = mongo[COLLECTION]
+        self._end = Gathered(self._ended)
 
     async def put(self, tx: Tx, kind: str, key: str, payload: dict[str, Any], *, delay: float = 0.0) -> None:
         """Inside the caller's transaction. `key` is unique forever for its effect: `push:<message>:<channel>`. `delay` in seconds."""
-        due = now() + timedelta(seconds=delay)
-        row = {"_id": key, "kind": kind, "payload": payload, "state": "waiting", "attempts": 0, "created_at": now(), "due_at": due}
-        await self._rows.insert_one(row, session=tx)
+        await self._rows.insert_one(_new(kind, key, payload, now() + timedelta(seconds=delay)), session=tx)
+
+    async def put_many(self, tx: Tx | None, kind: str, rows: Sequence[tuple[str, dict[str, Any], datetime | None]]) -> None:
+        """Rows of (key, payload, until) in one write."""
+        at = now()
+        await insert_all(self._rows, [_new(kind, key, payload, at, until) for key, payload, until in rows], tx)
 
     async def take(self, kinds: Collection[str]) -> Row | None:
         """Of these kinds the row that has been due longest, leased to us; None when nothing is due. Other kinds are for other processes."""
         due = {"state": "waiting", "kind": {"$in": list(kinds)}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
-        return _row(await self._rows.find_one_and_update(due, _lease(), sort=[("due_at", ASCENDING)], return_document=AFTER))
+        row = await self._rows.find_one_and_update(due, _lease(), sort=[("due_at", ASCENDING)], return_document=AFTER)
+        return None if row is None else _row(row)
+
+    async def take_many(self, kinds: Collection[str], most: int) -> list[Row]:
+        """As `take`, up to `most` rows in one write. What two workers reach for at once, one of them gets."""
+        if most == 1:
+            row = await self.take(kinds)
+            return [] if row is None else [row]
+        due = {"state": "waiting", "kind": {"$in": list(kinds)}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
+        found = [row["_id"] async for row in self._rows.find(due, {"_id": 1}).sort("due_at", ASCENDING).limit(most)]
+        if not found:
+            return []
+        mine = new_nonce()
+        await self._rows.update_many({"_id": {"$in": found}, **due}, [{"$set": {**_lease()[0]["$set"], "taken_by": mine}}])
+        return [_row(row) async for row in self._rows.find({"_id": {"$in": found}, "taken_by": mine})]
 
     async def take_key(self, key: str) -> Row | None:
         """This very row, if it is waiting and nobody holds it."""
         due = {"_id": key, "state": "waiting", "$or": [{"held": {"$ne": True}}, {"$expr": {"$lte": ["$due_at", "$$NOW"]}}]}
-        return _row(await self._rows.find_one_and_update(due, _lease(), return_document=AFTER))
+        row = await self._rows.find_one_and_update(due, _lease(), return_document=AFTER)
+        return None if row is None else _row(row)
 
     async def done(self, key: str, tx: Tx | None = None) -> None:
         """Mark done; pass the transaction of the effect so that both happen together."""
-        change = {"$set": {"state": "done", "done_at": now(), "payload": {}}, "$unset": {"held": ""}}
-        await self._rows.update_one({"_id": key}, change, session=tx)
+        if tx is None:
+            await self._end(key)
+        else:
+            await self._rows.update_one({"_id": key}, _done(), session=tx)
+
+    async def _ended(self, keys: Sequence[str]) -> Sequence[None]:
+        await self._rows.update_many({"_id": {"$in": list(keys)}}, _done())
+        return [None] * len(keys)
 
     async def hold(self, row: Row) -> bool:
         """The whole lease again, for work of several steps. False when it ran out and somebody else took the row."""
@@ -86,15 +116,18 @@ class Outbox:
         """Somebody says that it is time: a row nobody holds is due now."""
         await self._rows.update_one({"_id": key, "state": "waiting", "held": {"$ne": True}}, [{"$set": {"due_at": "$$NOW"}}])
 
-    async def give_back(self, row: Row, error: str) -> None:
-        """Failed: again after a growing, jittered gap, or parked after MAX_ATTEMPTS."""
-        if row.attempt >= MAX_ATTEMPTS:
+    async def give_back(self, row: Row, error: str, *, ours: bool = True) -> None:
+        """Failed: again after a growing, jittered gap, or parked after MAX_ATTEMPTS. `ours`: not because somebody outside is away."""
+        patient = row.until is not None and not ours
+        if row.attempt >= MAX_ATTEMPTS and not patient:
             await self._rows.update_one(
                 {"_id": row.key, "state": "waiting"}, {"$set": {"state": "parked", "last_error": error, "parked_at": now()}, "$unset": {"held": ""}}
             )
             log.error("parked", extra={"key": row.key, "kind": row.kind, "error": error})
             return
         gap = _GAPS[min(row.attempt - 1, len(_GAPS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+        if row.until is not None:
+            gap = min(gap, _LONGEST_WAIT, max(1.0, (row.until - now()).total_seconds()))
         await self._again(row.key, gap, {"last_error": {"$literal": error}})
 
     async def _again(self, key: str, seconds: float, more: dict[str, Any]) -> None:
@@ -132,13 +165,22 @@ class Outbox:
             await asyncio.sleep(1)
 
 
+def _done() -> dict[str, Any]:
+    return {"$set": {"state": "done", "done_at": now(), "payload": {}}, "$unset": {"held": "", "taken_by": ""}}
+
+
 def _lease() -> list[dict[str, Any]]:
     until = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE}}
     return [{"$set": {"due_at": until, "held": True, "attempts": {"$add": ["$attempts", 1]}}}]
 
 
-def _row(found: dict[str, Any] | None) -> Row | None:
-    return None if found is None else Row(found["_id"], found["kind"], found["payload"], found["attempts"])
+def _new(kind: str, key: str, payload: dict[str, Any], due: datetime, until: datetime | None = None) -> dict[str, Any]:
+    more = {} if until is None else {"until": until}
+    return {"_id": key, "kind": kind, "payload": payload, "state": "waiting", "attempts": 0, "created_at": now(), "due_at": due, **more}
+
+
+def _row(found: dict[str, Any]) -> Row:
+    return Row(found["_id"], found["kind"], found["payload"], found["attempts"], found.get("until"))
 
 
 class Worker:
@@ -150,7 +192,7 @@ class Worker:
     def __init__(self, outbox: Outbox, handlers: Mapping[str, Handler], *, slots: int = 16, poll: float = 1.0) -> None:
         self._outbox = outbox
         self._handlers = handlers
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = slots
         self._poll = poll
         self._wake = asyncio.Event()
         self._stopping = False
@@ -160,15 +202,16 @@ class Worker:
         watcher = asyncio.create_task(self._outbox.inserted(self._handlers, self._wake))
         try:
             while not self._stopping:
-                await self._slots.acquire()
-                row = await self._next()
-                if row is None:
-                    self._slots.release()
-                    await self._rest()
+                if len(self._running) >= self._slots:
+                    await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                     continue
-                task = asyncio.create_task(self._handle(row))
-                self._running.add(task)
-                task.add_done_callback(self._finished)
+                rows = await self._next(self._slots - len(self._running))
+                for row in rows:
+                    task = asyncio.create_task(self._handle(row))
+                    self._running.add(task)
+                    task.add_done_callback(self._running.discard)
+                if not rows:
+                    await self._rest()
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
@@ -179,21 +222,17 @@ class Worker:
         self._stopping = True
         self._wake.set()
 
-    async def _next(self) -> Row | None:
+    async def _next(self, room: int) -> list[Row]:
         self._wake.clear()
         try:
-            return await self._outbox.take(self._handlers)
+            return await self._outbox.take_many(self._handlers, room)
         except PyMongoError as exc:
             log.warning("outbox away", extra={"error": type(exc).__name__})
-            return None
+            return []
 
     async def _rest(self) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), self._poll)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._slots.release()
 
     async def _handle(self, row: Row) -> None:
         """The edge of a job: whatever goes wrong is logged and the row comes back."""
@@ -201,7 +240,7 @@ class Worker:
             await self._handlers[row.kind](row)
         except Outside as exc:
             log.warning("job put off", extra={"key": row.key, "kind": row.kind, "attempt": row.attempt, "error": str(exc)})
-            await self._settle(self._outbox.give_back(row, str(exc)))
+            await self._settle(self._outbox.give_back(row, str(exc), ours=False))
         except Exception as exc:
             log.exception("job failed", extra={"key": row.key, "kind": row.kind, "attempt": row.attempt})
             await self._settle(self._outbox.give_back(row, type(exc).__name__))

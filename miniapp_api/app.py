@@ -16,6 +16,7 @@ from kit.mongo import PyMongoError
 from kit.repeat import every
 from miniapp_api import jobs
 from miniapp_api.actions_app import create_actions_app, serve
+from miniapp_api.core_events import Intake
 from miniapp_api.gate import Route, mount, take_request_id
 from miniapp_api.openapi import document
 from miniapp_api.problems import problem
@@ -51,6 +52,7 @@ from miniapp_api.routes import (
     staff,
     staff_accounts,
     staff_audit,
+    staff_broadcasts,
     staff_hotline,
     staff_payments,
     staff_reconcile,
@@ -93,6 +95,7 @@ ROUTES: list[Route] = [
     *staff.routes,
     *staff_accounts.routes,
     *staff_audit.routes,
+    *staff_broadcasts.routes,
     *staff_hotline.routes,
     *staff_payments.routes,
     *staff_reconcile.routes,
@@ -115,6 +118,7 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
         PROXIES_COUNT=deps.settings.proxies or None,
         FALLBACK_ERROR_FORMAT="json",
     )
+    app.ctx.intake = Intake(deps)
     mount(app, ROUTES, deps)
     _documentation(app)
     app.exception(Exception)(_uncaught)

@@ -17,7 +17,7 @@ from kit.outbox import Handler, Row, Worker
 from kit.repeat import every
 from miniapp_api import file_refused, identity_told, old_rows, payment_told
 from miniapp_api.after_payment import TELL
-from miniapp_api.case_moved import look_at_feed
+from miniapp_api.core_events import look_at_feed
 from miniapp_api.identity_changed import TELL as IDENTITY_TELL
 from miniapp_api.privacy import erasure, export
 from miniapp_api.privacy.retention import forget_what_is_due
@@ -30,6 +30,7 @@ from payments.paying import Paying
 log = logging.getLogger(__name__)
 
 CLOCK_SECONDS = 60.0
+PUSHES_AT_ONCE = 128
 RECONCILE_SECONDS = 600.0
 SWEEP_SECONDS = 600.0
 FORGET_SECONDS = 86_400.0
@@ -48,15 +49,21 @@ def worker(deps: Deps) -> Worker:
     async def withdraw_case(row: Row) -> None:
         await acting.carry_out(deps.applying.acting, WITHDRAWAL, row)
 
-    async def push_message(row: Row) -> None:
-        await push.push(deps.pushing, row)
-
     async def tell_of_identity(row: Row) -> None:
         await identity_told.tell(deps, row)
 
-    handlers: dict[str, Handler] = {submit.KIND: file_case, push.KIND: push_message, IDENTITY_TELL: tell_of_identity}
+    handlers: dict[str, Handler] = {submit.KIND: file_case, IDENTITY_TELL: tell_of_identity}
     handlers |= {acting.KINDS["correction"]: correct_case, acting.KINDS["withdrawal"]: withdraw_case}
     return Worker(deps.outbox, {**handlers, **uploads(deps), **money(deps), **personal(deps)}, slots=16)
+
+
+def pushes(deps: Deps) -> Worker:
+    """Messages to phones, apart from everything else: a platform that is slow holds nothing up, and many rows are taken in one write."""
+
+    async def push_message(row: Row) -> None:
+        await push.push(deps.pushing, row)
+
+    return Worker(deps.outbox, {push.KIND: push_message}, slots=PUSHES_AT_ONCE)
 
 
 def uploads(deps: Deps) -> dict[str, Handler]:
@@ -101,12 +108,12 @@ def replies(deps: Deps) -> Worker:
 async def run(deps: Deps) -> None:
     """Until SIGTERM or SIGINT; then what is running is finished."""
     await reshape(deps.content)  # once: two releases side by side must not undo each other's work again and again
-    outbox = worker(deps)
+    outboxes = [worker(deps), pushes(deps)]
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     jobs = [
-        asyncio.create_task(outbox.run()),
+        *(asyncio.create_task(outbox.run()) for outbox in outboxes),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: look_at_feed(deps))),
         asyncio.create_task(every(OLD_ROWS_SECONDS, lambda: old_rows.name_subjects(deps), "older rows not named")),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: sync_items(deps))),
@@ -117,8 +124,9 @@ async def run(deps: Deps) -> None:
         asyncio.create_task(every(FORGET_SECONDS, lambda: forget_what_is_due(deps), "not forgotten in time")),
     ]
     await stop.wait()
-    outbox.stop()
-    for job in jobs[1:]:
+    for outbox in outboxes:
+        outbox.stop()
+    for job in jobs[len(outboxes) :]:
         job.cancel()
     await asyncio.gather(*jobs, return_exceptions=True)
 

@@ -145,7 +145,9 @@ class QuietHours(Asked):
 
 
 class Preferred(Asked):
-    channels: Annotated[list[Literal["wechat", "alipay"]], Field(max_length=2)] = Field(default=["wechat", "alipay"], description="提醒的先后")
+    channels: Annotated[list[Literal["wechat", "alipay", "sms"]], Field(max_length=3)] = Field(
+        default=["wechat", "alipay", "sms"], description="提醒的先后；没有写的不用"
+    )
     quiet_hours: QuietHours | None = None
     kinds_off: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,39}$")]], Field(max_length=50)] = Field(
         default=[], description="不要推送的消息种类；收件箱里仍然有"

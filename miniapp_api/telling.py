@@ -20,7 +20,7 @@ async def put_many(deps: Deps, tx: Tx, tellings: Sequence[Telling]) -> None:
     """All of them or none, in two writes however many. DuplicateKeyError says that one of them was told before."""
     if tellings:
         owns = await deps.messages.add_many(tx, tellings)
-        await deps.outbox.put_many(tx, push.KIND, [(f"push:{own}", {"message_id": own}) for own in owns])
+        await deps.outbox.put_many(tx, push.KIND, push.rows([(own, told.kind) for own, (_, _, told) in zip(owns, tellings, strict=True)]))
 
 
 async def of_row(deps: Deps, row: Row, whom: Sequence[str], told: Told) -> None:

@@ -15,7 +15,7 @@ from bot.turn import Assistant
 from bot.wechat import Account
 from bot.wechat_reply import Replying
 from bot.wechat_store import WeChatMessages
-from cases import act_store, clock_store, draft_store, file_store, licence_store, progress_tries
+from cases import act_store, clock_store, draft_store, file_store, licence_store, people_store, progress_tries
 from cases import store as cases_store
 from cases.clock_store import CaseClocks
 from cases.file_keeping import Filekeeping
@@ -46,7 +46,7 @@ from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from kit.wechat_crypto import WeChatCrypto
 from kit.workdays import Workdays
-from miniapp_api import wiring_cases, wiring_files, wiring_pay
+from miniapp_api import wiring_cases, wiring_files, wiring_notify, wiring_pay
 from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnMatters
 from miniapp_api.identity_changed import IdentityChanged
@@ -57,15 +57,18 @@ from miniapp_api.settings import Settings, secret, unbase64
 from miniapp_api.settings_wechat import WeChatMessagesAccount
 from miniapp_api.upload import Places
 from miniapp_api.wiring_cases import Applying
+from notify import broadcast_store, reminder_store
 from notify import store as notify_store
+from notify.broadcast_store import Broadcasts
 from notify.push import Pushing
+from notify.reminder_store import Reminders
 from notify.store import Messages
-from notify.wechat import WeChatPush
 from payments import discrepancy_store, order_store, reconcile_store, refund_store
 from payments.discrepancy_store import Discrepancies
 from payments.paying import Paying
 from payments.reconcile_store import Reconciliations
 from residents import store as residents_store
+from residents.active_store import ActivePersons
 from residents.binding import Joining
 from residents.store import Residents
 from residents.subjects import Acting
@@ -92,6 +95,7 @@ class Deps:
     wechat: WeChat
     alipay: Alipay
     residents: Residents
+    active_persons: ActivePersons
     acting: Acting
     joining: Joining
     content: Content
@@ -109,6 +113,8 @@ class Deps:
     files: Filekeeping
     uploads: Places
     messages: Messages
+    reminders: Reminders
+    broadcasts: Broadcasts
     pushing: Pushing
     assistant: Assistant
     wechat_accounts: Mapping[str, Account]  # those whose customer messages come here, by name
@@ -135,6 +141,9 @@ class Deps:
             file_store,
             blobs,
             notify_store,
+            reminder_store,
+            broadcast_store,
+            people_store,
             bot_store,
             wechat_store,
         )
@@ -159,6 +168,7 @@ def build(settings: Settings) -> Deps:
         settings.alipay_gateway,
         *([settings.rasa_url] if settings.rasa_url else []),
         *merchants.addresses,
+        *([short.account.url] if (short := wiring_notify.sms(settings)) else []),
         *([bucket.origin] if (bucket := wiring_files.bucket(settings)) else []),
     ]
     http = Http(parties, identities=merchants.identities())
@@ -179,7 +189,7 @@ def build(settings: Settings) -> Deps:
         one.name: wechat if one.appid == settings.wechat_appid else WeChat(http, redis, WeChatAccount(settings.wechat_url, one.appid, one.secret))
         for one in accounts
     }
-    channels = {"wechat": WeChatPush(wechat, settings.wechat_templates, settings.wechat_state)}
+    pushing = wiring_notify.pushing(settings, (mongo, messages, box), keys, (http, redis, wechat, alipay))
     parts = {"http": http, "outbox": box, "core": core, "alipay": alipay, "residents": residents, "merchants": merchants}
     paying = wiring_pay.paying(settings, mongo, keys, parts)
     looking = CatalogueKnowledge(catalogue), OwnMatters(residents, cases, paying)
@@ -199,6 +209,7 @@ def build(settings: Settings) -> Deps:
         wechat=wechat,
         alipay=alipay,
         residents=residents,
+        active_persons=ActivePersons(mongo),
         acting=Acting(residents, redis, CoreSubjects(core)),
         joining=Joining(residents, IdentityChanged(box, applying.desk), timedelta(hours=settings.cooling_hours)),
         content=content,
@@ -216,7 +227,9 @@ def build(settings: Settings) -> Deps:
         files=files,
         uploads=Places(),
         messages=messages,
-        pushing=Pushing(mongo, messages, box, residents, {**channels}),
+        broadcasts=Broadcasts(mongo),
+        reminders=Reminders(mongo),
+        pushing=pushing,
         assistant=assistant,
         wechat_accounts={one.name: _account(one) for one in accounts},
         replying=Replying(mongo, WeChatMessages(mongo, keys), box, redis, WeChatAnswers(assistant, residents, keys, own), callers),

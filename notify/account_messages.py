@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from notify.kinds import Value
 from notify.told import Told
 from notify.values import plain
 
@@ -26,5 +27,5 @@ _WORDS = {
 def told(kind: str, what: str, at: datetime) -> Told:
     """`what`: a channel's word ("wechat"), the name of a hall, or a time."""
     sentence = _WORDS[kind][1].format(what=plain(_CHANNELS.get(what, what))[:60])
-    fields = {"what": _WORDS[kind][0], "at": at, "advice": "如非本人操作请致电 12345"}
+    fields: dict[str, Value] = {"what": _WORDS[kind][0], "at": at, "advice": "如非本人操作请致电 12345"}
     return Told(KIND, f"{sentence}。{_NOT_ME}。", fields, PAGE)

@@ -1,6 +1,7 @@
 """What residents are told about a case, in words."""
 
 from core.types import CaseMove, CaseState
+from notify.kinds import Value
 from notify.told import Told
 from notify.values import plain
 
@@ -23,7 +24,7 @@ def of_move(item_name: str, case_no: str, move: CaseMove) -> Told:
     """A notice of corrections tells every finding of it (一次性告知)."""
     page = f"pages/case/detail?no={case_no}"
     if move.state is CaseState.CORRECTIONS:
-        fields = {"item": item_name, "case_no": case_no, "count": len(move.findings) or 1, "at": move.at}
+        fields: dict[str, Value] = {"item": item_name, "case_no": case_no, "count": len(move.findings) or 1, "at": move.at}
         return Told(CORRECTIONS, _text(item_name, case_no, move), fields, page, case_no)
     short, long = _WORDS[move.state]
     fields = {"item": item_name, "state": short, "at": move.at, "remark": move.text or long, "case_no": case_no}

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from kit.money import yuan
+from notify.kinds import Value
 from notify.told import Told
 from notify.values import plain
 
@@ -22,5 +23,5 @@ def refunded(title: str, amount_fen: int, at: datetime, order_no: str, case_no: 
 
 def _told(kind: str, text: str, facts: tuple[str, int, datetime, str], case_no: str | None) -> Told:
     title, amount_fen, at, order_no = facts
-    fields = {"title": title, "amount": amount_fen, "at": at, "order_no": order_no}
+    fields: dict[str, Value] = {"title": title, "amount": amount_fen, "at": at, "order_no": order_no}
     return Told(kind, plain(text)[:2000], fields, f"pages/order/detail?no={order_no}", case_no)

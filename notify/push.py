@@ -1,136 +1,301 @@
-"""Carrying one message to one phone: at most once, and the reason written down when not.
+"""Carrying one message to a phone: one walk through a person's channels, and the reason written down for every channel not used.
 
-pending ──take consent──> sending ──> sent | refused | failed | unknown
-   │                         └──certainly not sent──> pending
-   └── skipped (no account, no consent) | expired
+On a channel:   pending ──take consent──> (under way) ──> sent | refused | failed | parked | unknown
+                   │                          └──certainly not sent──> pending, again later
+                   └── skipped | expired | not_needed
+The walk ends with the first channel that took the message. What a platform cannot tell us afterwards is sent at most once there: a reply
+that was lost is `unknown` and stays it. An urgent message then tries the next channel, as being told twice is better than not at all; any
+other stops, as it may have arrived and is in the inbox anyway. A gateway that can be asked is asked before anything is sent again.
 """
 
+import asyncio
 import logging
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from kit import metrics
 from kit.clock import now
 from kit.errors import NotReached, Refused, Unknown
-from kit.mongo import Mongo, Tx
+from kit.mongo import Mongo
 from kit.outbox import Outbox, Row
-from notify.store import Messages
-from notify.wechat import Push
+from notify import quiet
+from notify.answers import Verdict, judged
+from notify.channel import Channel, Outgoing
+from notify.consent_store import Consents
+from notify.kinds import KINDS, Kind
+from notify.store import Messages, Outcome
 
 log = logging.getLogger(__name__)
 
 KIND = "notify.push"
-DEADLINE = timedelta(hours=24)  # a later push would only confuse
-
-
-class Reach(Protocol):
-    """Supplied by wiring: (resident id, openid or user id) of a person on a channel."""
-
-    async def accounts_of(self, person_id: str, channel: str) -> list[tuple[str, str]]: ...
+PATIENCE = 5  # attempts, about half a minute: an urgent message waits no longer for a platform that is away while there is another one
+_OVER = frozenset({"sent", "refused", "failed", "unknown", "skipped", "expired", "not_needed", "delivered"})
 
 
 @dataclass(frozen=True, slots=True)
-class Pushing:
-    mongo: Mongo
-    store: Messages
-    outbox: Outbox
-    reach: Reach
-    channels: dict[str, Push]
+class Account:
+    """By which id a person is known on a channel: an openid, a user id, a phone number."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """A consent was taken for this send."""
-
-    message: dict[str, Any]
     channel: str
     resident_id: str
     account: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A person's accounts, the last seen first, and how they want to be told: `channels` in this order and no others."""
+
+    accounts: Sequence[Account]
+    channels: Sequence[str]
+    quiet_hours: quiet.Hours | None = None
+    kinds_off: frozenset[str] = frozenset()
+
+
+class Reach(Protocol):
+    """Supplied by wiring."""
+
+    async def of(self, person_id: str) -> Reached: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pushing:
+    """`channels`: those this city has, in the order they are tried by somebody who said nothing."""
+
+    mongo: Mongo
+    store: Messages
+    consents: Consents
+    outbox: Outbox
+    reach: Reach
+    channels: Mapping[str, Channel]
+    daily: "Daily | None" = None
+
+
+class Daily(Protocol):
+    """What may be spent in a day on a channel that costs money. False: no more today."""
+
+    async def admits(self, channel: str, account: str) -> bool: ...
+
+
+class _Lost(Exception):
+    """The lease ran out and somebody else goes on with this message."""
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One message on its way. `noted`: what is to be written down."""
+
+    pushing: Pushing
+    row: Row
+    message: dict[str, Any]
+    kind: Kind
+    reached: Reached
+    noted: dict[str, Outcome] = field(default_factory=dict)
+    endings: list[tuple[Account, str]] = field(default_factory=list)
+    asked: int = 0
+
+    @property
+    def own(self) -> str:
+        return str(self.message["_id"])
+
+    @property
+    def until(self) -> datetime:
+        at: datetime = self.message["at"]
+        return at + timedelta(hours=self.kind.hours)
+
+    def before(self, channel: str) -> Mapping[str, Any]:
+        """What is written down of this channel already."""
+        found: Mapping[str, Any] = self.message["channels"].get(channel) or {}
+        return found
+
+
+def rows(owns: Sequence[tuple[str, str]]) -> list[tuple[str, dict[str, Any], datetime | None]]:
+    """Outbox rows for messages just written: (message id, kind)."""
+    return [(f"push:{own}", {"message_id": own}, now() + timedelta(hours=KINDS[kind].hours)) for own, kind in owns]
+
+
 async def push(pushing: Pushing, row: Row) -> None:
-    """Worker handler; payload {message_id, channel}. Raises NotReached to be called again."""
-    own, channel = row.payload["message_id"], row.payload["channel"]
-    message = await pushing.store.message(own)
-    outcome = message["channels"][channel]["outcome"] if message is not None else None
-    if message is None or outcome not in ("pending", "sending"):
+    """Worker handler; payload {message_id}. Raises NotReached to be called again."""
+    message = await pushing.store.message(row.payload["message_id"])
+    if message is None or message["kind"] not in KINDS:
         await pushing.outbox.done(row.key)
-    elif outcome == "sending":  # whoever took it died between asking WeChat and writing down the answer
-        await _close(pushing, row, own, channel, "sending", "unknown", "interrupted")
-    elif now() - message["at"] > DEADLINE:
-        await _close(pushing, row, own, channel, "pending", "expired", "deadline")
-    else:
-        await _send(pushing, row, message, channel)
-
-
-async def _send(pushing: Pushing, row: Row, message: dict[str, Any], channel: str) -> None:
-    accounts = await pushing.reach.accounts_of(message["person_id"], channel)
-    sending = await _take_consent(pushing, message, channel, accounts)
-    if sending is None:
-        await _close(pushing, row, message["_id"], channel, "pending", "skipped", "no_consent" if accounts else "no_account")
+        return
+    walk = _Walk(pushing, row, message, KINDS[message["kind"]], await pushing.reach.of(message["person_id"]))
+    if message.get("push") == "done":
+        await _clear(walk)
+        await pushing.outbox.done(row.key)
         return
     try:
-        await pushing.channels[channel].send(sending.account, message["template_key"], message["values"], _page(message))
-    except Refused as exc:
-        await _refused(pushing, row, sending, exc.reason)
-    except Unknown as exc:
-        await _close(pushing, row, message["_id"], channel, "sending", "unknown", exc.reason)
-    except NotReached:
-        await _not_sent(pushing, sending)
-        raise
-    else:
-        await _close(pushing, row, message["_id"], channel, "sending", "sent", None)
+        await _through(walk)
+    except _Lost:
+        log.warning("push lost its lease", extra={"message_id": walk.own})
 
 
-def _page(message: dict[str, Any]) -> str:
-    """Where a tap leads; messages of an earlier version are all about cases."""
-    return str(message.get("page") or f"pages/case/detail?no={message['case_no']}")
-
-
-async def _take_consent(pushing: Pushing, message: dict[str, Any], channel: str, accounts: list[tuple[str, str]]) -> _Sending | None:
-    """The first account with a consent left; taking it and saying "sending" happen together."""
-    for resident_id, account in accounts:
-
-        async def both(tx: Tx, resident_id: str = resident_id) -> bool:
-            if not await pushing.store.use_consent(tx, resident_id, channel, message["template_key"]):
-                return False
-            if not await pushing.store.move(tx, message["_id"], channel, "pending", "sending"):
-                raise LookupError("another worker is sending this message")
-            return True
-
-        if await pushing.mongo.transaction(both):
-            return _Sending(message, channel, resident_id, account)
-    return None
-
-
-async def _refused(pushing: Pushing, row: Row, sending: _Sending, reason: str) -> None:
-    key, resident_id, channel = sending.message["template_key"], sending.resident_id, sending.channel
-
-    async def together(tx: Tx) -> None:
-        if reason == "no_consent_at_platform":
-            await pushing.store.consent_gone(tx, resident_id, channel, key)
+async def _through(walk: _Walk) -> None:
+    order = [name for name in walk.reached.channels if name in walk.pushing.channels]
+    for name in walk.pushing.channels:
+        if name not in order:
+            walk.noted[name] = Outcome("skipped", "turned_off")
+    stop: str | None = None  # why the channels after are not used
+    for name in order:
+        if walk.before(name).get("outcome") in _OVER:
+            stop = stop or _ends(walk, name, str(walk.before(name)["outcome"]))
+        elif stop is not None:
+            walk.noted[name] = Outcome("not_needed", stop)
+        elif (why := _not_used(walk, name)) is not None:
+            walk.noted[name] = why
+        elif (later := _later(walk, name)) is not None:
+            await _put_off(walk, name, later)
+            return
         else:
-            await pushing.store.return_consent(tx, resident_id, channel, key)
-        outcome = "refused" if reason == "no_consent_at_platform" else "failed"
-        await pushing.store.move(tx, sending.message["_id"], channel, "sending", outcome, reason)
-        await pushing.outbox.done(row.key, tx)
-
-    await pushing.mongo.transaction(together)
-    if reason != "no_consent_at_platform":
-        log.error("push refused", extra={"message_id": sending.message["_id"], "channel": channel, "reason": reason})
+            walk.noted[name] = await _try_in_time(walk, name, order)
+            stop = _ends(walk, name, walk.noted[name].outcome)
+    await _finish(walk)
 
 
-async def _not_sent(pushing: Pushing, sending: _Sending) -> None:
-    async def together(tx: Tx) -> None:
-        await pushing.store.return_consent(tx, sending.resident_id, sending.channel, sending.message["template_key"])
-        await pushing.store.move(tx, sending.message["_id"], sending.channel, "sending", "pending", "try_later")
+async def _try_in_time(walk: _Walk, name: str, order: Sequence[str]) -> Outcome:
+    try:
+        return await _try(walk, name)
+    except NotReached:
+        others = [one for one in order[order.index(name) + 1 :] if _not_used(walk, one) is None]
+        if not (walk.kind.urgent and walk.row.attempt >= PATIENCE and others) or walk.before(name).get("outcome") == "sending":
+            raise
+        return Outcome("skipped", "platform_away")
 
-    await pushing.mongo.transaction(together)
+
+def _ends(walk: _Walk, name: str, outcome: str) -> str | None:
+    """Why no channel after this one is used; None: the next one is tried."""
+    if outcome == "sent":
+        return f"sent_by_{name}"
+    if outcome == "failed":
+        return "stopped"
+    return "may_have_arrived" if outcome == "unknown" and not walk.kind.urgent else None
 
 
-async def _close(pushing: Pushing, row: Row, own: str, channel: str, before: str, outcome: str, reason: str | None) -> None:
-    """The outcome first, then the row: dying between the two, whoever gets the row again finds the outcome and only ends it."""
-    await pushing.store.move(None, own, channel, before, outcome, reason)
-    await pushing.outbox.done(row.key)
-    if outcome == "unknown":
-        log.warning("push outcome unknown", extra={"message_id": own, "channel": channel, "reason": reason})
+def _not_used(walk: _Walk, name: str) -> Outcome | None:
+    """What is known before anything is taken or sent."""
+    if walk.pushing.channels[name].template(walk.kind.key) is None:
+        return Outcome("skipped", "no_template")
+    if walk.kind.key in walk.reached.kinds_off:
+        return Outcome("skipped", "kind_turned_off")
+    if not any(one.channel == name for one in walk.reached.accounts):
+        return Outcome("skipped", "no_account")
+    return Outcome("expired", "deadline") if now() > walk.until and walk.before(name).get("outcome") != "sending" else None
+
+
+def _later(walk: _Walk, name: str) -> datetime | None:
+    """Not before this; None: now. What was begun is seen through."""
+    if walk.kind.urgent or walk.before(name).get("outcome") == "sending":
+        return None
+    return quiet.ends_at(walk.reached.quiet_hours, now())
+
+
+async def _try(walk: _Walk, name: str) -> Outcome:
+    """One channel to its end. Raises NotReached when the platform is away: the whole walk comes again."""
+    walk.asked += 1
+    if walk.asked > 1 and not await walk.pushing.outbox.hold(walk.row):
+        raise _Lost
+    accounts = [one for one in walk.reached.accounts if one.channel == name]
+    if not walk.pushing.channels[name].needs_consent:
+        return await _without_consent(walk, accounts[0])
+    last = Outcome("skipped", "no_consent")
+    for account in accounts:
+        taken = await walk.pushing.consents.take(account.resident_id, name, walk.kind.key, walk.own)
+        if taken == "under_way":  # whoever took it died between asking the platform and writing down the answer
+            walk.endings.append((account, "used"))
+            return Outcome("unknown", "interrupted")
+        if taken == "taken":
+            last = await _send(walk, account)
+            if last.outcome != "refused":
+                return last
+    return last
+
+
+async def _without_consent(walk: _Walk, account: Account) -> Outcome:
+    """The message itself carries the mark; what was begun before is asked about."""
+    channel, name = walk.pushing.channels[account.channel], account.channel
+    if walk.before(name).get("outcome") == "sending":
+        took = await channel.took(account.account, _outgoing(walk)) if channel.can_be_asked else None
+        if took is None and channel.can_be_asked and now() <= walk.until:
+            raise NotReached(name, "not_known_yet")
+        if took is not False:
+            return Outcome("sent", None) if took else Outcome("unknown", "interrupted")
+    elif walk.pushing.daily is not None and not await walk.pushing.daily.admits(name, account.account):
+        return Outcome("skipped", "daily_limit")
+    elif not await walk.pushing.store.begin(walk.own, name):
+        raise _Lost
+    return await _send(walk, account)
+
+
+async def _send(walk: _Walk, account: Account) -> Outcome:
+    """A consent was taken, or the mark set, for this send."""
+    name = account.channel
+    channel = walk.pushing.channels[name]
+    try:
+        answer = await channel.send(account.account, _outgoing(walk))
+    except Unknown as exc:
+        if channel.can_be_asked:
+            raise NotReached(name, exc.reason) from exc  # asked about before it is sent again: the mark stays
+        walk.endings.append((account, "used"))
+        return Outcome("unknown", exc.reason)
+    except Refused as exc:
+        return await _refused(walk, account, exc)
+    except NotReached:
+        await _certainly_not(walk, account)
+        raise
+    walk.endings.append((account, "used"))
+    return Outcome("sent", None, answer)
+
+
+async def _refused(walk: _Walk, account: Account, exc: Refused) -> Outcome:
+    said = judged(account.channel, exc.reason)
+    if said.verdict is Verdict.LATER:
+        await _certainly_not(walk, account)
+        raise NotReached(account.channel, said.reason) from exc
+    gone = said.reason == "no_consent_at_platform"
+    await _end(walk, account, "gone" if gone else "returned")
+    if said.verdict is Verdict.REFUSED:
+        return Outcome("refused", said.reason, said.code)
+    log.error("push refused", extra={"message_id": walk.own, "channel": account.channel, "reason": said.reason, "code": said.code})
+    return Outcome("failed" if said.verdict is Verdict.STOP else "parked", said.reason, said.code)
+
+
+async def _certainly_not(walk: _Walk, account: Account) -> None:
+    """Nothing happened there: the consent is back, and what was found out about other channels is kept."""
+    await _end(walk, account, "returned")
+    await walk.pushing.store.note(walk.own, {**walk.noted, account.channel: Outcome("pending", "try_later")}, done=False)
+
+
+async def _put_off(walk: _Walk, name: str, later: datetime) -> None:
+    """The row sleeps until the quiet hours are over, or the message's time is."""
+    await walk.pushing.store.note(walk.own, {**walk.noted, name: Outcome("pending", "quiet_hours")}, done=False)
+    await walk.pushing.outbox.put_off(walk.row, max(1.0, (min(later, walk.until) - now()).total_seconds() + 1))
+
+
+async def _finish(walk: _Walk) -> None:
+    """The outcome first, then the marks and the row: whoever dies in between leaves what the next one only tidies up."""
+    await walk.pushing.store.note(walk.own, walk.noted, done=True)
+    await asyncio.gather(*(_end(walk, account, how) for account, how in walk.endings))
+    await walk.pushing.outbox.done(walk.row.key)
+    for name, one in walk.noted.items():
+        metrics.pushes.labels(name, one.outcome, one.reason or "").inc()
+        if one.outcome == "unknown":
+            log.warning("push outcome unknown", extra={"message_id": walk.own, "channel": name, "reason": one.reason})
+
+
+async def _end(walk: _Walk, account: Account, how: str) -> None:
+    if walk.pushing.channels[account.channel].needs_consent:
+        await walk.pushing.consents.end(account.resident_id, account.channel, walk.kind.key, walk.own, how)  # type: ignore[arg-type]
+
+
+async def _clear(walk: _Walk) -> None:
+    """The walk was over and only the row's end was lost: a mark may be left."""
+    carried = [one for one in walk.reached.accounts if walk.pushing.channels.get(one.channel) is not None]
+    await asyncio.gather(*(_end(walk, account, "used") for account in carried))
+
+
+def _outgoing(walk: _Walk) -> Outgoing:
+    """Messages of a release before this one are about cases alone and carry WeChat's values."""
+    page = walk.message.get("page") or f"pages/case/detail?no={walk.message['case_no']}"
+    return Outgoing(walk.own, walk.kind, walk.message.get("fields") or {}, str(page), walk.message.get("values"))

@@ -1,16 +1,44 @@
-"""Every query of notify: messages with what became of them on each channel, and the consent ledger."""
+"""Every query of messages: the inbox, and what became of each message on every channel.
+
+push: waiting ──> done          (one walk through the channels, notify/push.py)
+channels.<name>.outcome: sent | refused | failed | parked | unknown | skipped | expired | not_needed; pending, sending on the way
+"""
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from kit.clock import now
-from kit.mongo import ASCENDING, IndexModel, Mongo, Tx
+from kit.gather import Gathered
+from kit.mongo import ASCENDING, IndexModel, Mongo, Tx, UpdateOne, insert_all
+from notify.told import Told
 
 INDEXES = {
-    "messages": [IndexModel([("person_id", ASCENDING), ("at", ASCENDING)])],
-    "consents": [IndexModel([("resident_id", ASCENDING)])],
+    "messages": [
+        IndexModel([("person_id", ASCENDING), ("at", ASCENDING)]),
+        IndexModel([("case_no", ASCENDING), ("at", ASCENDING)], name="of_case", partialFilterExpression={"case_no": {"$type": "string"}}),
+        IndexModel([("parked_at", ASCENDING)], name="parked", partialFilterExpression={"parked_at": {"$type": "date"}}),
+        IndexModel(
+            [("channels.wechat.answer", ASCENDING)], name="wechat_answer", partialFilterExpression={"channels.wechat.answer": {"$type": "string"}}
+        ),
+    ],
 }
+
+Word = Literal["sent", "refused", "failed", "parked", "unknown", "skipped", "expired", "not_needed", "pending", "sending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message on one channel. `reason` in our words, `answer` the platform's own: its id of the message, or its code."""
+
+    outcome: Word
+    reason: str | None = None
+    answer: str | None = None
+
+
+Noted = Mapping[str, Outcome]
 
 
 def message_id(event_id: str, person_id: str) -> str:
@@ -21,25 +49,27 @@ def message_id(event_id: str, person_id: str) -> str:
 class Messages:
     def __init__(self, mongo: Mongo) -> None:
         self._messages = mongo["messages"]
-        self._consents = mongo["consents"]
+        self._read = Gathered(self._of_ids)
+        self._write = Gathered(self._noted)
 
-    async def add(self, tx: Tx, event_id: str, person_id: str, content: dict[str, Any], channels: list[str]) -> str:
-        """The inbox entry, once per (event, person). `content`: kind, case_no, text, template_key, values. Raises DuplicateKeyError."""
-        own = message_id(event_id, person_id)
-        pending = {channel: {"outcome": "pending", "reason": None, "at": now()} for channel in channels}
-        sent = {"inbox": {"outcome": "delivered", "reason": None, "at": now()}, **pending}
-        row = {"_id": own, "person_id": person_id, "event_id": event_id, **content, "at": now(), "read_at": None, "channels": sent}
-        await self._messages.insert_one(row, session=tx)
-        return own
+    async def add_many(self, tx: Tx, tellings: Sequence[tuple[str, str, Told]]) -> list[str]:
+        """Inbox entries of (event id, whose, words), each once per (event, person); their ids. Raises DuplicateKeyError."""
+        rows = [_row(event_id, person_id, told) for event_id, person_id, told in tellings]
+        await insert_all(self._messages, rows, tx)
+        return [row["_id"] for row in rows]
 
     async def message(self, own: str) -> dict[str, Any] | None:
-        return await self._messages.find_one({"_id": own})
+        return await self._read(own)
+
+    async def _of_ids(self, owns: Sequence[str]) -> Sequence[dict[str, Any] | None]:
+        found = {row["_id"]: row async for row in self._messages.find({"_id": {"$in": list(owns)}})}
+        return [found.get(own) for own in owns]
 
     async def inbox(self, person_id: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:
         wanted: dict[str, Any] = {"person_id": person_id}
         if before is not None:
             wanted["at"] = {"$lt": before}
-        return [row async for row in self._messages.find(wanted, {"values": 0}).sort("at", -1).limit(limit)]
+        return [row async for row in self._messages.find(wanted, {"values": 0, "fields": 0}).sort("at", -1).limit(limit)]
 
     async def mark_read(self, own: str, person_id: str) -> bool:
         """False if there is no such message of this person; the second time keeps the first date."""
@@ -48,43 +78,78 @@ class Messages:
         await self._messages.update_one({"_id": own, "read_at": None}, {"$set": {"read_at": now()}})
         return True
 
-    async def move(self, tx: Tx | None, own: str, channel: str, before: str, outcome: str, reason: str | None = None) -> bool:
-        """Compare-and-set of one channel's outcome; False if it was not `before`."""
+    # what became of it
+
+    async def note(self, own: str, noted: Noted, *, done: bool) -> None:
+        """Write down outcomes, unless the walk is over. `done` ends it: the first who says so is believed."""
+        await self._write((own, noted, done))
+
+    async def _noted(self, asked: Sequence[tuple[str, Noted, bool]]) -> Sequence[None]:
+        await self._messages.bulk_write([_note(*one) for one in asked], ordered=False)
+        return [None] * len(asked)
+
+    async def begin(self, own: str, channel: str) -> bool:
+        """Before a send that leaves no other mark: False where it was begun already, or the walk is over."""
         place = f"channels.{channel}"
-        change = {f"{place}.outcome": outcome, f"{place}.reason": reason, f"{place}.at": now()}
-        result = await self._messages.update_one({"_id": own, f"{place}.outcome": before}, {"$set": change}, session=tx)
-        return bool(result.modified_count)
+        free = {"_id": own, **_AT_WORK, f"{place}.outcome": {"$ne": "sending"}}
+        change = {"$set": {f"{place}.outcome": "sending", f"{place}.reason": None, f"{place}.at": now()}}
+        return bool((await self._messages.update_one(free, change)).modified_count)
 
-    async def give_consent(self, resident_id: str, channel: str, template_key: str, result: str) -> None:
-        """accept adds one send; reject adds none; ban takes all away and says so."""
-        row_id = {"_id": consent_id(resident_id, channel, template_key)}
-        fixed = {"resident_id": resident_id, "channel": channel, "template_key": template_key}
-        change: dict[str, Any] = {"$set": {"last_result": result, "at": now(), **fixed}}
-        if result == "accept":
-            change["$inc"] = {"remaining": 1}
-        elif result == "ban":
-            change["$set"]["remaining"] = 0
-        else:
-            change["$setOnInsert"] = {"remaining": 0}
-        await self._consents.update_one(row_id, change, upsert=True)
+    async def receipt(self, answer: str, word: str) -> bool:
+        """WeChat says afterwards what became of the message it gave this id. False: it is none of ours."""
+        told = {"$set": {"channels.wechat.receipt": word, "channels.wechat.receipt_at": now()}}
+        return bool((await self._messages.update_one({"channels.wechat.answer": answer}, told)).matched_count)
 
-    async def use_consent(self, tx: Tx, resident_id: str, channel: str, template_key: str) -> bool:
-        """Take one send, if there is one left."""
-        left = {"_id": consent_id(resident_id, channel, template_key), "remaining": {"$gt": 0}}
-        return bool((await self._consents.update_one(left, {"$inc": {"remaining": -1}}, session=tx)).modified_count)
+    # operators
 
-    async def return_consent(self, tx: Tx, resident_id: str, channel: str, template_key: str) -> None:
-        """The send certainly did not happen."""
-        await self._consents.update_one({"_id": consent_id(resident_id, channel, template_key)}, {"$inc": {"remaining": 1}}, session=tx)
+    async def parked(self, limit: int) -> list[dict[str, Any]]:
+        """Messages of which some channel is parked by a fault of ours, the oldest first; nobody's data."""
+        shown = {"kind": 1, "at": 1, "channels": 1, "parked_at": 1}
+        return [row async for row in self._messages.find({"parked_at": {"$type": "date"}}, shown).sort("parked_at", ASCENDING).limit(limit)]
 
-    async def consent_gone(self, tx: Tx, resident_id: str, channel: str, template_key: str) -> None:
-        """The platform says there is none (43101): it knows better than our count."""
-        own = consent_id(resident_id, channel, template_key)
-        await self._consents.update_one({"_id": own}, {"$set": {"remaining": 0, "last_result": "gone", "at": now()}}, session=tx)
+    async def reopen(self, tx: Tx, row: Mapping[str, Any]) -> bool:
+        """Its parked channels may be tried again. False: somebody was first."""
+        places = [name for name, one in row["channels"].items() if one["outcome"] == "parked"]
+        change = {f"channels.{name}": {"outcome": "pending", "reason": "retried", "at": now()} for name in places}
+        update = {"$set": {"push": "waiting", **change}, "$unset": {"parked_at": ""}}
+        return bool((await self._messages.update_one({"_id": row["_id"], "parked_at": row["parked_at"]}, update, session=tx)).modified_count)
 
-    async def consents(self, resident_id: str) -> dict[tuple[str, str], dict[str, Any]]:
-        return {(row["channel"], row["template_key"]): row async for row in self._consents.find({"resident_id": resident_id})}
+    async def of_case(self, case_no: str, limit: int) -> list[dict[str, Any]]:
+        """What was sent about a case, the latest first: when, by which channel, what the platform said. No words and no person."""
+        shown = {"kind": 1, "at": 1, "read_at": 1, "channels": 1, "push": 1}
+        return [row async for row in self._messages.find({"case_no": case_no}, shown).sort("at", -1).limit(limit)]
 
 
-def consent_id(resident_id: str, channel: str, template_key: str) -> str:
-    return f"{resident_id}/{channel}/{template_key}"
+_AT_WORK = {"push": {"$ne": "done"}}  # messages of a release before this one have no such word
+
+
+def _row(event_id: str, person_id: str, told: Told) -> dict[str, Any]:
+    at = now()
+    broadcast = {} if told.broadcast_id is None else {"broadcast_id": told.broadcast_id}
+    return {
+        "_id": message_id(event_id, person_id),
+        "person_id": person_id,
+        "event_id": event_id,
+        "kind": told.kind,
+        "case_no": told.case_no,
+        "page": told.page,
+        "text": told.text,
+        "fields": dict(told.fields),
+        **broadcast,
+        "at": at,
+        "read_at": None,
+        "push": "waiting",
+        "channels": {"inbox": {"outcome": "delivered", "reason": None, "at": at}},
+    }
+
+
+def _note(own: str, noted: Noted, done: bool) -> UpdateOne:
+    at = now()
+    change: dict[str, Any] = {
+        f"channels.{name}": {"outcome": one.outcome, "reason": one.reason, "answer": one.answer, "at": at} for name, one in noted.items()
+    }
+    if any(one.outcome == "parked" for one in noted.values()):
+        change["parked_at"] = at
+    if done:
+        change["push"] = "done"
+    return UpdateOne({"_id": own, **_AT_WORK}, {"$set": change})

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from core.signature import WINDOW, Forged, check_event
 from core.types import CoreEvent
 from kit.errors import Invalid, NotFound, Unauthorized
-from miniapp_api.case_moved import case_moved
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.settings import secret
 
@@ -33,7 +32,7 @@ async def core_event(call: Call) -> Raw:
     except (ValidationError, orjson.JSONDecodeError) as exc:
         raise Invalid("event_invalid", "事件内容不符合约定") from exc
     try:
-        await case_moved(call.deps, event)
+        await call.request.app.ctx.intake.take(event)
     except BaseException:
         await call.deps.redis.forget(f"core-nonce:{nonce}")  # it did not count: the same delivery may come again
         raise

@@ -6,8 +6,8 @@ from kit.clock import at_edge
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.routes.cases import before, cursor
-from miniapp_api.shapes import ChannelOutcome, ConsentAnswer, Consents, ConsentState, MessageEntry, MessageList, PageQuery
-from miniapp_api.wiring import Deps
+from miniapp_api.shapes import PageQuery
+from miniapp_api.shapes_messages import ConsentAnswer, Consents, ConsentState, MessageEntry, MessageList, channel_outcome
 from notify import consents
 from residents.changes import address
 
@@ -36,15 +36,15 @@ async def to_ask(call: Call) -> Consents:
 @routes.add("POST", "/v1/messages/consents", who="resident", summary="登记订阅授权结果", body=list[ConsentAnswer], reply=Consents)
 async def answered(call: Call) -> Consents:
     given = [(one.template_key, one.result) for one in call.body[:20]]
-    caller = call.resident
-    await consents.answered(call.deps.messages, caller.resident_id, caller.channel, given, _templates(call.deps, caller.channel))
+    caller, pushing = call.resident, call.deps.pushing
+    await consents.reported(pushing.consents, caller.resident_id, caller.channel, given, pushing.channels.get(caller.channel))
     return await _consents(call)
 
 
 async def _consents(call: Call) -> Consents:
-    caller = call.resident
-    rows = await consents.to_ask(call.deps.messages, caller.resident_id, caller.channel, _templates(call.deps, caller.channel))
-    return Consents(items=[ConsentState(**row) for row in rows])
+    caller, pushing, at_once = call.resident, call.deps.pushing, call.deps.settings.ask_at_once
+    rows = await consents.to_ask(pushing.consents, caller.resident_id, caller.channel, pushing.channels.get(caller.channel), at_once)
+    return Consents(items=[ConsentState(**row) for row in rows], at_once=at_once)
 
 
 def _whose(call: Call) -> str:
@@ -52,12 +52,8 @@ def _whose(call: Call) -> str:
     return address(call.resident.person_id, call.resident.resident_id)
 
 
-def _templates(deps: Deps, channel: str) -> dict[str, str]:
-    return deps.settings.wechat_templates if channel == "wechat" else {}
-
-
 def _shape(row: dict[str, Any]) -> MessageEntry:
-    channels = [ChannelOutcome(channel=name, outcome=one["outcome"], reason=one["reason"]) for name, one in row["channels"].items()]
+    channels = [channel_outcome(name, one) for name, one in row["channels"].items()]
     return MessageEntry(
         id=row["_id"],
         kind=row["kind"],

@@ -12,7 +12,7 @@ from core.types import CaseMove, CaseState, RawEventPage
 from kit.clock import now
 from kit.crypto import Keyring
 from kit.mongo import Mongo
-from miniapp_api.case_moved import take_feed
+from miniapp_api.core_events import take_feed
 from tests.cases.sendings import make_sending, record
 
 

@@ -95,8 +95,8 @@ async def hear(mongo: Mongo, cases: Cases, event: CoreEvent, *, crash: bool = Fa
     """As the webhook and the feed do: the inbox row and the move are one write; a second time is refused by the inbox."""
 
     async def both(tx: Tx) -> None:
-        await cases.first_time(tx, event.event_id, event.case_no)
-        await cases.apply_move(tx, event.request_id, event.case_no, event.move)
+        await cases.first_time(tx, [(event.event_id, event.case_no)])
+        await cases.apply_moves(tx, [(event.request_id, event.case_no, event.move)])
         if crash:
             raise Crash
 

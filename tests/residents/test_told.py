@@ -12,10 +12,13 @@ from kit.outbox import Outbox, Row
 from miniapp_api import identity_told
 from miniapp_api.wiring import Deps
 from notify import account_messages
+from notify.kinds import KINDS
 from notify.store import INDEXES as MESSAGES
 from notify.store import Messages
+from notify.values import wechat_data
 from residents.changes import address
 from residents.grant_store import Grant
+from sandbox.wechat_values import wrong_value
 from tests.residents.town import ADULT, Town, make_id_number
 
 
@@ -24,7 +27,7 @@ async def deps(town: Town, mongo: Mongo) -> Deps:
     """The telling's own stores in an empty database; the town's people."""
     await mongo.create_indexes({**OUTBOX, **MESSAGES})
     parts = {"mongo": mongo, "messages": Messages(mongo), "outbox": Outbox(mongo), "residents": town.store}
-    return cast("Deps", SimpleNamespace(**parts, pushing=SimpleNamespace(channels={"wechat": None})))
+    return cast("Deps", SimpleNamespace(**parts))
 
 
 def row(kind: str, **more: Any) -> Row:
@@ -35,7 +38,7 @@ async def inbox(deps: Deps, whose: str) -> list[str]:
     return [one["text"] for one in await deps.messages.inbox(whose, None, 50)]
 
 
-async def test_told_twice_it_stands_once_with_one_push_per_channel(deps: Deps, town: Town) -> None:
+async def test_told_twice_it_stands_once_with_one_push(deps: Deps, town: Town) -> None:
     caller, citizen = await town.make_bound()
     for _ in range(2):
         await identity_told.tell(deps, row("linked", person_id=citizen.id, resident_id=caller.resident_id))
@@ -81,6 +84,7 @@ async def offered(town: Town, giver: str, agent: tuple[str, str]) -> Grant:
 
 def test_every_kind_has_words_within_wechats_limits() -> None:
     for kind in ("bound", "linked", "unbound", "phone_changed", "kiosk_login", "grant_offered", "grant_accepted", "grant_ended"):
-        text = account_messages.told(kind, "https://evil.example/ 甲")
-        assert "evil" not in text and "{" not in text
-        assert all(1 <= len(one["value"]) <= 20 for one in account_messages.values(kind, now()).values())
+        told = account_messages.told(kind, "https://evil.example/ 甲", now())
+        assert "evil" not in told.text and "{" not in told.text
+        made = KINDS[told.kind]
+        assert wrong_value(tuple(made.wechat), wechat_data(made, made.wechat, told.fields)) is None

@@ -1,0 +1,95 @@
+"""Story: the core says that something happened. From the webhook and from the pull feed alike; the second telling changes nothing.
+
+What comes at the same time is written together: one transaction for fifty events costs little more than for one. Where one of them was here
+before, or two writers meet, each is written on its own.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import ValidationError
+
+from core.types import CoreEvent
+from kit.errors import Outside
+from kit.gather import Gathered
+from kit.mongo import DuplicateKeyError, Tx
+from miniapp_api import case_moved
+from miniapp_api.wiring import Deps
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["applied", "repeated", "not_ours"]
+TOGETHER = 50  # events of one transaction
+
+
+async def take(deps: Deps, events: Sequence[CoreEvent]) -> list[Outcome]:
+    """What became of each, in the same order."""
+    if len({event.event_id for event in events}) == len(events):
+        try:
+            return await _together(deps, events)
+        except (DuplicateKeyError, LookupError, TimeoutError):
+            if len(events) == 1:
+                return ["repeated"] if await deps.cases.known_events([events[0].event_id]) else await _together(deps, events)
+    return [(await take(deps, [event]))[0] for event in events]
+
+
+async def _together(deps: Deps, events: Sequence[CoreEvent]) -> list[Outcome]:
+    async def all_of_it(tx: Tx) -> list[bool]:
+        await deps.cases.first_time(tx, [(event.event_id, event.case_no) for event in events])
+        return await case_moved.apply(deps, tx, events)
+
+    ours = await deps.mongo.transaction(all_of_it)
+    return ["applied" if one else "not_ours" for one in ours]
+
+
+class Intake:
+    """For events that come one by one, each waiting for its own answer: those under way at the same time are taken together."""
+
+    def __init__(self, deps: Deps) -> None:
+        async def trip(events: Sequence[CoreEvent]) -> Sequence[Outcome]:
+            return await take(deps, events)
+
+        self._take = Gathered(trip, most=TOGETHER)
+
+    async def take(self, event: CoreEvent) -> Outcome:
+        """Returns when the effect is durable."""
+        return await self._take(event)
+
+
+async def take_feed(deps: Deps, pages: int = 20) -> int:
+    """Events nobody called about. The cursor moves after the page's effects; returns how many were new."""
+    new = 0
+    for _ in range(pages):
+        cursor = await deps.cases.feed_cursor()
+        page = await deps.core.events_page(cursor)
+        known = await deps.cases.known_events([str(raw.get("event_id")) for raw in page.events])
+        unknown = [event for raw in page.events if raw.get("event_id") not in known and (event := await _read(deps, raw)) is not None]
+        for first in range(0, len(unknown), TOGETHER):
+            new += (await take(deps, unknown[first : first + TOGETHER])).count("applied")
+        if page.next_cursor != cursor:
+            await deps.cases.move_feed(cursor, page.next_cursor)
+        if not page.has_more:
+            break
+    return new
+
+
+async def _read(deps: Deps, raw: dict[str, object]) -> CoreEvent | None:
+    """None: it cannot be read, and is kept for somebody to look at."""
+    try:
+        return CoreEvent.model_validate(raw)
+    except ValidationError as exc:
+        log.error("core event parked", extra={"problems": len(exc.errors()), "event_id": str(raw.get("event_id"))[:64]})
+        await deps.cases.park_event(raw, "; ".join(".".join(str(part) for part in one["loc"]) for one in exc.errors())[:500])
+        return None
+
+
+async def look_at_feed(deps: Deps) -> None:
+    """Edge of a job."""
+    try:
+        new = await take_feed(deps)
+    except Outside as exc:
+        log.warning("core feed not read", extra={"error": str(exc)})
+        return
+    if new:
+        log.info("events found by asking", extra={"events": new})
