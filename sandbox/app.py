@@ -67,7 +67,7 @@ def create_app(
     subjects, files = Subjects(book, made["wechat"]["templates"]), Files(book, data / "core_files")
     licences = Licences(book, subjects, faults)
     content = Content(book, subjects, licences, files)
-    cases, bills = Cases(book, catalogue, events, content), Bills(book, catalogue)
+    cases, bills = Cases(book, catalogue, events, content), Bills(book, catalogue, events)
     acts, prechecks = CaseActs(book, cases, content, faults), Prechecks(book, catalogue, content)
     world = World(book, made, (clock, faults, wechat, identity, events, chats), (subjects, licences, files))
     wechat_pay = WeChatPay(book, data, made["wechat"], (clock, faults))

@@ -1,4 +1,4 @@
-"""The core's bills: issued and changed by a clerk, read by whoever asks for a person's, paid and unpaid by settlements."""
+"""The core's bills: issued by a clerk and told by an event, changed, read by whoever asks for a person's, paid and unpaid by settlements."""
 
 from typing import Any
 
@@ -6,20 +6,23 @@ from sanic import HTTPResponse, Request
 
 from sandbox.answers import body_of, json, refused
 from sandbox.book import Book, now, stamp
+from sandbox.core_events import Events
 from sandbox.core_items import Items
 from sandbox.moments import BEIJING, moment
 
 Json = dict[str, Any]
 MOST_FEN = 10_000_000_000  # 100,000,000.00 yuan
 SHOWN = 200  # bills in one answer
+TOLD = ("bill_id", "person_id", "title", "payee", "amount_fen", "issued_at", "expires_at")  # of a bill, by its event
 
 
 class Bills:
     """A kept bill is {"bill": as the contract has it, "standing": the settlement that pays it or None, "settlements": every id ever}."""
 
-    def __init__(self, book: Book, items: Items) -> None:
+    def __init__(self, book: Book, items: Items, events: Events) -> None:
         self._book = book
         self._items = items
+        self._events = events
 
     async def listed(self, request: Request) -> HTTPResponse:
         """GET /core/v1/bills?person_id=&state=unpaid|all: the newest first. Nobody is told whether a person exists."""
@@ -42,7 +45,9 @@ class Bills:
         wrong = _problems(asked) or ([] if "amount_fen" in asked else ["缺少 amount_fen"])
         if wrong:
             return refused(422, "bad_bill", "不能开这张缴费单", wrong)
-        return json(self._issue(case, asked))
+        bill, event = self._issue(case, asked)
+        self._events.send(event)
+        return json(bill)
 
     async def change(self, request: Request, bill_id: str) -> HTTPResponse:
         """World control: PUT /world/core/bills/{bill_id} {amount_fen?, expires_at?, state?: "cancelled"}: a new version, while nobody has paid."""
@@ -74,7 +79,8 @@ class Bills:
         self._book.write("core", "bill.changed", **{name: bill[name] for name in ("bill_id", "version", "amount_fen", "state")})
         return bill
 
-    def _issue(self, case: Json, asked: Json) -> Json:
+    def _issue(self, case: Json, asked: Json) -> tuple[Json, Json]:
+        """The bill, and the event to send once this is written."""
         record = self._items.record(case["item_code"])
         item = record["item"] if record is not None else {}
         fees = item.get("fees") or [{}]
@@ -100,9 +106,11 @@ class Bills:
             mine = (self._book.get("bills_of", person) or {"bills": []})["bills"]
             self._book.put("bill", bill["bill_id"], {"bill": bill, "standing": None, "settlements": []})
             self._book.put("bills_of", person, {"bills": [*mine, bill["bill_id"]]})
+            about = {"case_no": case["case_no"], "request_id": case["request_id"]}
+            event = self._events.add({"type": "bill.issued", **about, "bill": {name: bill[name] for name in TOLD}})
             told = {name: bill[name] for name in ("bill_id", "version", "case_no", "amount_fen")}
-            self._book.write("core", "bill.issued", **told, person=person)
-        return bill
+            self._book.write("core", "bill.issued", **told, person=person, event_id=event["event_id"])
+        return bill, event
 
     def _told(self, settlement_id: str) -> Json:
         kept = self._book.get("settlement", settlement_id) or {"settlement": {}}

@@ -1,4 +1,4 @@
-"""The core tells of every move by a signed webhook, and goes on telling until it is taken."""
+"""The core tells of every move and every new bill by a signed webhook, and goes on telling until it is taken."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from core.types import CoreEvent
+from core.types import BillIssued, CoreEvent, IssuedBill, read_event
 from tests.sandbox.outside import Outside, Process, until
 from tests.sandbox.receiver import Delivery, Receiver
 
@@ -188,3 +188,29 @@ async def test_an_account_that_says_sm3_gets_sm3(telling: Outside, receiver: Rec
         assert one.signed_with(accounts["core"]["webhook_secret"], "sm3")
     finally:
         process.kill()
+
+
+async def test_a_new_bill_is_told_like_a_move_and_is_in_the_pull_feed(telling: Outside, receiver: Receiver) -> None:
+    case = await telling.case()
+    wish = {"amount_fen": 12000, "expires_at": "2026-12-31T18:00:00+08:00"}
+    bill = (await telling.call("POST", f"/world/core/cases/{case['case_no']}/bills", wish)).json
+    (one,) = await heard(receiver, case, 1)
+    assert one.signed_with(telling.accounts["core"]["webhook_secret"])
+    told = read_event(one.event)
+    assert isinstance(told, BillIssued) and (told.case_no, told.request_id) == (case["case_no"], case["request_id"])
+    assert told.bill == IssuedBill.model_validate(bill)
+    assert one.event == (await telling.all_events())[-1]
+    assert await waited(telling, case, 1) == [(1, False, "200")]
+    assert [line["event_id"] for line in await telling.ledger("core") if line["kind"] == "bill.issued"] == [told.event_id]
+
+
+async def test_a_changed_bill_and_one_that_was_refused_are_not_told(telling: Outside, receiver: Receiver) -> None:
+    case = await telling.case()
+    path = f"/world/core/cases/{case['case_no']}/bills"
+    assert (await telling.call("POST", path, {"amount_fen": 0})).status == 422
+    bill = (await telling.call("POST", path, {"amount_fen": 100})).json
+    assert (await telling.call("PUT", f"/world/core/bills/{bill['bill_id']}", {"amount_fen": 200})).status == 200
+    await telling.move(case, "accepted")
+    told = await heard(receiver, case, 2)
+    assert sorted(one.event["type"] for one in told) == ["bill.issued", "case.moved"]
+    assert [one["type"] for one in await telling.all_events() if one["case_no"] == case["case_no"]] == ["bill.issued", "case.moved"]
