@@ -1,4 +1,4 @@
-"""The accounts a mini-program's owner would be given by WeChat, Alipay and the core platform; made at random once per data folder."""
+"""The accounts a mini-program's owner would be given by WeChat, Alipay, the SMS gateway and the core platform; made at random once per data folder."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox import alipay_certs, wechat_pay_keys
-from sandbox.wechat_values import FIELDS
+from sandbox.templates import LONG_TERM, TEMPLATES
 
 ALIPAY_KEY, ALIPAY_NEXT = "alipay-platform-key.pem", "alipay-platform-next.pem"  # the second with its certificate
 
@@ -26,8 +26,7 @@ def accounts(folder: Path, refund_url: str = "") -> dict[str, Any]:
     if "messages" not in made["wechat"]:  # a folder of an earlier version
         made["wechat"]["messages"] = _message_accounts(made["wechat"])
         _write(path, json.dumps(made, indent=1))
-    if FIELDS.keys() - made["wechat"]["templates"].keys():
-        made["wechat"]["templates"] = {**_templates(), **made["wechat"]["templates"]}
+    if _add_templates(made):
         _write(path, json.dumps(made, indent=1))
     if "pay" not in made["wechat"] or not (folder / wechat_pay_keys.OWN).exists():
         made["wechat"]["pay"], kept = wechat_pay_keys.make()
@@ -66,7 +65,6 @@ def _make(folder: Path) -> dict[str, Any]:
     wechat = {
         "appid": f"wxsandbox{secrets.token_hex(5)}",
         "secret": secrets.token_hex(16),
-        "templates": _templates(),
     }
     return {
         "wechat": {**wechat, "messages": _message_accounts(wechat)},
@@ -85,8 +83,22 @@ def _make(folder: Path) -> dict[str, Any]:
     }
 
 
-def _templates() -> dict[str, str]:
-    return {key: secrets.token_urlsafe(32) for key in FIELDS}
+def _add_templates(made: dict[str, Any]) -> bool:
+    """Where a template is not registered yet, in a new folder or in one of an earlier version. Says whether there were any."""
+    before = json.dumps(made)
+    for party, length in (("wechat", 32), ("alipay", 24)):
+        own = made[party]
+        own["templates"] = {key: secrets.token_urlsafe(length) for key in TEMPLATES} | own.get("templates", {})
+        own["long_term"] = list(LONG_TERM)
+    sms = made.setdefault("sms", {"access_key_id": f"LTAIsandbox{secrets.token_hex(6)}", "access_key_secret": secrets.token_hex(15)})
+    known = sms.get("templates", {})
+    sms["sign_name"] = "掌办沙箱"
+    sms["templates"] = {
+        key: {"code": known.get(key, {}).get("code", f"SMS_9{secrets.randbelow(10**8):08d}"), "text": template.sms}
+        for key, template in TEMPLATES.items()
+        if template.sms
+    }
+    return json.dumps(made) != before
 
 
 def _message_accounts(own: dict[str, Any]) -> list[dict[str, Any]]:

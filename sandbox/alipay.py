@@ -1,17 +1,15 @@
-"""Alipay's open gateway: signed calls in, signed replies out; logging in and telling people (reference: opendocs.alipay.com)."""
+"""Alipay's open gateway: signed calls in, signed replies out; logging in (reference: opendocs.alipay.com)."""
 
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from sanic import HTTPResponse, Request
 
-from sandbox.alipay_gate import Call, Fault, Gate, certified, failed
+from sandbox.alipay_gate import Call, Fault, Gate, certified
 from sandbox.book import Book
 from sandbox.clock import WorldClock
-from sandbox.people import by_account
 
 AUTH_CODE_LIFE = 180  # seconds
 Method = Callable[[Call], dict[str, Any]]
@@ -27,7 +25,6 @@ class Alipay:
         self._methods: dict[str, Method] = {
             "alipay.system.oauth.token": self._oauth_token,
             "alipay.user.info.share": self._user_info,
-            "alipay.open.app.mini.templatemessage.send": self._template_message,
             "alipay.open.app.alipaycert.download": gate.certificate,
             **more,
         }
@@ -91,24 +88,3 @@ class Alipay:
             "open_id": person["open_id"],
             "nick_name": person["name"][0] + "先生/女士",
         }
-
-    def _template_message(self, call: Call) -> dict[str, Any]:
-        asked = call.biz()
-        try:
-            data = orjson.loads(asked["data"])
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            data = None
-        if not isinstance(data, dict):
-            raise Fault("40002", "Invalid Arguments", "isv.invalid-parameter", "biz_content不正确")
-        account = str(asked.get("to_open_id") or asked.get("to_user_id"))
-        person = by_account(self._book, account)
-        mine = person is not None and account in (person["user_id"], person["open_id"])
-        own = f"{person['person']}/{asked.get('user_template_id')}" if person is not None and mine else ""
-        consent = self._book.get("alipay_consent", own)
-        if person is None or consent is None or consent["left"] <= 0:
-            raise failed("USER_NOT_SUBSCRIBE", "用户未订阅该消息模板")
-        with self._book.together():
-            self._book.put("alipay_consent", own, {"left": consent["left"] - 1})
-            fields = {"channel": "alipay", "person": person["person"], "touser": account, "template_id": asked.get("user_template_id")}
-            self._book.write("messages", "message", **fields, data=data, page=asked.get("page"))
-        return {"code": "10000", "msg": "Success"}

@@ -10,6 +10,7 @@ from sandbox.accounts import accounts as make_accounts
 from sandbox.alipay import Alipay
 from sandbox.alipay_bills import PATH as ALIPAY_BILLS
 from sandbox.alipay_gate import Gate
+from sandbox.alipay_messages import AlipayMessages
 from sandbox.alipay_wallet import AlipayWallet
 from sandbox.book import Book
 from sandbox.clock import WorldClock
@@ -28,11 +29,16 @@ from sandbox.core_publications import Publications
 from sandbox.core_settlements import Settlements
 from sandbox.core_subjects import Subjects
 from sandbox.faults import Faults, Handler
+from sandbox.phones import Phones
+from sandbox.sms import Sms
+from sandbox.sms import failed as sms_failed
+from sandbox.sms_gate import SmsGate
 from sandbox.wallets import Wallets
 from sandbox.wechat import WeChat
 from sandbox.wechat_messages import CustomerMessages
 from sandbox.wechat_pay import WeChatPay
 from sandbox.wechat_pay_tls import address
+from sandbox.wechat_subscribe import Subscriptions
 from sandbox.wechat_tokens import Tokens
 from sandbox.world import World
 
@@ -57,8 +63,9 @@ def create_app(
     tokens = Tokens(book, {one["appid"]: one["secret"] for one in (made["wechat"], *listed)}, clock)
     wechat, gate = WeChat(book, made["wechat"], clock, tokens), Gate(made["alipay"], data, faults)
     alipay_wallet = AlipayWallet(book, made["alipay"], gate, (clock, faults))
-    alipay = Alipay(book, gate, clock, alipay_wallet.methods())
     chats = CustomerMessages(book, listed, tokens, (clock, faults), wechat_messages)
+    subscriptions, alipay_messages = Subscriptions(book, made["wechat"], tokens, faults, chats), AlipayMessages(book, made["alipay"])
+    alipay = Alipay(book, gate, clock, {**alipay_wallet.methods(), **alipay_messages.methods()})
     catalogue, identity = Items(book), Identity(book, clock)
     catalogue.load(read(items), str(items.name) if items else "own")
     publications = Publications(book)
@@ -69,20 +76,22 @@ def create_app(
     content = Content(book, subjects, licences, files)
     cases, bills = Cases(book, catalogue, events, content), Bills(book, catalogue, events)
     acts, prechecks = CaseActs(book, cases, content, faults), Prechecks(book, catalogue, content)
-    world = World(book, made, (clock, faults, wechat, identity, events, chats), (subjects, licences, files))
+    world = World(book, made, (clock, faults, identity, events, chats), (subjects, licences, files))
     wechat_pay = WeChatPay(book, data, made["wechat"], (clock, faults))
     world.senders += [alipay_wallet.notices, *wechat_pay.senders]
     wallets = Wallets({"wechat": wechat_pay.wallet, "alipay": alipay_wallet})
 
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
     app.config.update(ACCESS_LOG=False, AUTO_EXTEND=False, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=2)
-    _channels(app, faults, (wechat, tokens, chats), alipay)
+    _channels(app, faults, (wechat, tokens, chats, subscriptions), alipay)
+    _sms(app, faults, SmsGate(book, made["sms"]), Sms(book, made["sms"], clock, faults))
     app.add_route(faults.around("alipay", alipay_wallet.statements.download), ALIPAY_BILLS, methods=["GET"], name="alipay_bill")
     wechat_pay.add_routes(app)
     _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events, bills, Settlements(book, bills, faults)))
     _core_people(app, faults, (made["core"], book), (subjects, licences, files, acts, prechecks))
-    _controls(app, world, (catalogue, publications, cases, chats, bills))
+    _controls(app, world, (catalogue, publications, cases, bills))
     _people_controls(app, (subjects, licences, files, prechecks))
+    _message_controls(app, (subscriptions, alipay_messages, tokens, chats, Phones(book, subscriptions, alipay_messages)))
     app.add_route(wallets.pay, "/world/wallets/<wallet:str>/pay", methods=["POST"], name="world_wallets_pay")
     app.add_route(wallets.orders, "/world/wallets/orders", methods=["GET"], name="world_wallets_orders")
     app.static("/", PAGE / "index.html", name="page", content_type="text/html; charset=utf-8")
@@ -104,13 +113,14 @@ def create_app(
     return app
 
 
-def _channels(app: Sanic[Any, Any], faults: Faults, parts: tuple[WeChat, Tokens, CustomerMessages], alipay: Alipay) -> None:
-    wechat, tokens, chats = parts
+def _channels(app: Sanic[Any, Any], faults: Faults, parts: tuple[WeChat, Tokens, CustomerMessages, Subscriptions], alipay: Alipay) -> None:
+    wechat, tokens, chats, subscriptions = parts
     app.add_route(faults.around("wechat", wechat.code_to_session), "/sns/jscode2session", methods=["GET", "POST"], name="jscode2session")
     app.add_route(faults.around("wechat", tokens.token), "/cgi-bin/token", methods=["GET"], name="token")
     app.add_route(faults.around("wechat", tokens.stable_token), "/cgi-bin/stable_token", methods=["POST"], name="stable_token")
     app.add_route(faults.around("wechat", wechat.phone), "/wxa/business/getuserphonenumber", methods=["POST"], name="phone")
-    app.add_route(faults.around("wechat", wechat.send), "/cgi-bin/message/subscribe/send", methods=["POST"], name="send")
+    app.add_route(faults.around("wechat", subscriptions.send), "/cgi-bin/message/subscribe/send", methods=["POST"], name="send")
+    app.add_route(faults.around("wechat", subscriptions.templates), "/wxaapi/newtmpl/gettemplate", methods=["GET"], name="gettemplate")
     app.add_route(faults.around("wechat", chats.send), "/cgi-bin/message/custom/send", methods=["POST"], name="custom_send")
     app.add_route(faults.around("wechat", chats.typing), "/cgi-bin/message/custom/typing", methods=["POST"], name="custom_typing")
     app.add_route(faults.around("alipay", alipay.gateway), "/gateway.do", methods=["GET", "POST"], name="gateway")
@@ -170,8 +180,8 @@ def _core_routes(app: Sanic[Any, Any], faults: Faults, door: tuple[dict[str, Any
         app.add_route(entry, f"/core/v1{path}", methods=[method], name=name, unquote=True)
 
 
-def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publications, Cases, CustomerMessages, Bills]) -> None:
-    items, publications, cases, chats, bills = parts
+def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publications, Cases, Bills]) -> None:
+    items, publications, cases, bills = parts
     for method, path, handler in (
         ("GET", "/accounts", world.accounts),
         ("POST", "/people", world.make_person),
@@ -179,11 +189,7 @@ def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publicatio
         ("POST", "/people/<person:str>/approve-real-name", world.approve),
         ("POST", "/people/<person:str>/refuse-real-name", world.refuse),
         ("POST", "/wechat/codes", world.wechat_code),
-        ("POST", "/wechat/consents", world.wechat_consent),
-        ("GET", "/wechat/messages", chats.chats),
-        ("POST", "/wechat/messages", chats.say),
         ("POST", "/alipay/auth-codes", world.auth_code),
-        ("POST", "/alipay/consents", world.alipay_consent),
         ("GET", "/core/cases", cases.listed),
         ("POST", "/core/cases/<case_no:str>/moves", cases.move),
         ("POST", "/core/cases/<case_no:str>/bills", bills.issue),
@@ -220,3 +226,23 @@ def _people_controls(app: Sanic[Any, Any], parts: tuple[Subjects, Licences, File
         ("PUT", "/core/prechecks", prechecks.set),
     ):
         app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())
+
+
+def _message_controls(app: Sanic[Any, Any], parts: tuple[Subscriptions, AlipayMessages, Tokens, CustomerMessages, Phones]) -> None:
+    subscriptions, alipay_messages, tokens, chats, phones = parts
+    for method, path, handler in (
+        ("POST", "/wechat/consents", subscriptions.tap),
+        ("POST", "/wechat/tokens", tokens.kill),
+        ("GET", "/wechat/messages", chats.chats),
+        ("POST", "/wechat/messages", chats.say),
+        ("POST", "/alipay/consents", alipay_messages.tap),
+        ("GET", "/people/<person:str>/consents", phones.consents),
+    ):
+        app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())
+
+
+def _sms(app: Sanic[Any, Any], faults: Faults, gate: SmsGate, sms: Sms) -> None:
+    """Also at /, the only path the official SDK knows."""
+    entry = faults.around("sms", gate.guarded(sms.call), sms_failed)
+    for path, name in (("/sms/", "sms"), ("/", "sms_root")):
+        app.add_route(entry, path, methods=["POST"], name=name)

@@ -14,12 +14,14 @@ from sandbox.answers import refused
 
 SERVER: dict[str, Any] = {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False}
 PARTIES: dict[str, dict[str, Any]] = {
-    "wechat": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False},
-    "alipay": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "refund_unknown": False, "next_cert": False},
+    "wechat": {**SERVER, "quota_used": False, "send_errcode": 0},
+    "alipay": {**SERVER, "refund_unknown": False, "next_cert": False},
+    "sms": {**SERVER, "flow_control": False, "no_balance": False, "hide_details_ms": 0},
     "wechat_pay": {**SERVER, "sign_test": False, "mixed_serials": False, "refund_processing": False, "refund_abnormal": False, "not_enough": False},
     "core": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "not_idempotent": False, "hide_settlements_ms": 0},
     "alipay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False, "gbk": False},
     "wechat_messages": {"duplicate": 0, "forge": False, "late_ms": 0, "down": False},
+    "wechat_events": {"off": False, "duplicate": 0, "late_ms": 0, "json": False},
     "wechat_pay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "md5": False, "down": False},
     "core_webhook": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
 }

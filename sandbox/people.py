@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sandbox.book import Book, now
+from sandbox.templates import LONG_TERM
 
 _FAMILY = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
 _GIVEN = "伟芳娜秀敏静丽强磊军洋勇艳杰涛明超霞平刚桂英华慧建文玲桦宇晨欣怡佳雨泽浩然子涵思远若兰清"
@@ -48,8 +49,10 @@ def make_person(book: Book, wanted: dict[str, Any], templates: dict[str, str]) -
         book.put("id_number", number, {"person": person})
         for column in ("openid", "user_id", "open_id"):
             book.put("account", str(body[column]), {"person": person})
-        for template in templates.values():
-            book.put("consent", f"{body['openid']}/{template}", {"left": int(wanted.get("consents", 1))})
+        book.put("phone", str(body["phone"]), {"person": person})
+        taps = int(wanted.get("consents", 1))
+        for key, template in templates.items():
+            book.put("consent", f"{body['openid']}/{template}", {"left": min(taps, 1) if key in LONG_TERM else taps})
     return body
 
 
@@ -60,6 +63,12 @@ def shown(body: dict[str, Any]) -> dict[str, Any]:
 def by_account(book: Book, account: str) -> dict[str, Any] | None:
     """The person behind an openid, user_id or open_id."""
     found = book.get("account", account)
+    return None if found is None else book.get("person", found["person"])
+
+
+def by_phone(book: Book, phone: str) -> dict[str, Any] | None:
+    """Whoever was last made with this number."""
+    found = book.get("phone", phone)
     return None if found is None else book.get("person", found["person"])
 
 

@@ -1,4 +1,4 @@
-"""WeChat's server API: login, phone, subscribe messages, by its rules (reference: developers.weixin.qq.com)."""
+"""WeChat's server API: login and phone, by its rules (reference: developers.weixin.qq.com)."""
 
 import base64
 import secrets
@@ -11,9 +11,9 @@ from sanic import HTTPResponse, Request
 from sandbox.answers import body_of, json
 from sandbox.book import Book
 from sandbox.clock import WorldClock
-from sandbox.people import CODE_LIFE, by_account
+from sandbox.people import CODE_LIFE
 from sandbox.wechat_tokens import Tokens
-from sandbox.wechat_values import FIELDS, error, wrong_value
+from sandbox.wechat_values import error
 
 
 class WeChat:
@@ -24,9 +24,6 @@ class WeChat:
         self._account = account
         self._clock = clock
         self._tokens = tokens
-        self._keys = {template_id: key for key, template_id in account["templates"].items()}
-
-    # login
 
     async def code_to_session(self, request: Request) -> HTTPResponse:
         """GET /sns/jscode2session; text/plain although JSON, and no errcode on success."""
@@ -66,44 +63,6 @@ class WeChat:
             return error(40163, "code been used")
         self._book.put("code", str(code), {**found, "used": True})
         return self._book.get("person", found["person"]) or error(40029, "invalid code")
-
-    # subscribe messages
-
-    async def send(self, request: Request) -> HTTPResponse:
-        """POST /cgi-bin/message/subscribe/send: what is accepted reaches the phone, which is the ledger "messages"."""
-        if (refused := self._tokens.wrong_token(request)) is not None:
-            return json(refused)
-        asked = body_of(request)
-        person = by_account(self._book, str(asked.get("touser")))
-        if person is None or person["openid"] != asked.get("touser"):
-            return json(error(40003, "invalid openid"))
-        template = str(asked.get("template_id"))
-        if template not in self._keys:
-            return json(error(40037, "invalid template_id"))
-        data = asked.get("data")
-        wrong = "argument invalid! data is not an object" if not isinstance(data, dict) else wrong_value(FIELDS[self._keys[template]], data)
-        if wrong is not None:
-            return json(error(47003, wrong))
-        own = f"{person['openid']}/{template}"
-        consent = self._book.get("consent", own)
-        if consent is None or consent["left"] <= 0:
-            return json(error(43101, "user refuse to accept the msg"))
-        with self._book.together():
-            self._book.put("consent", own, {**consent, "left": consent["left"] - 1})
-            fields = {"channel": "wechat", "person": person["person"], "template": self._keys[template]}
-            sent = {key: asked.get(key) for key in ("touser", "template_id", "data", "page")}
-            self._book.write("messages", "message", **fields, **sent)
-        return json({"errcode": 0, "errmsg": "ok"})
-
-    def consent(self, person: dict[str, Any], template: str, result: str) -> int | None:
-        """What a tap in wx.requestSubscribeMessage does: accept adds one send, ban takes all away. None: no such template."""
-        if template not in self._keys:
-            return None
-        own = f"{person['openid']}/{template}"
-        left: int = (self._book.get("consent", own) or {"left": 0})["left"]
-        left = {"accept": left + 1, "ban": 0}.get(result, left)
-        self._book.put("consent", own, {"left": left, "last": result})
-        return left
 
 
 def _plain(body: dict[str, Any]) -> HTTPResponse:

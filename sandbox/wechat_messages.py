@@ -5,7 +5,7 @@ import base64
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sanic import HTTPResponse, Request
@@ -16,7 +16,7 @@ from sandbox.clock import WorldClock
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
 from sandbox.people import by_account
-from sandbox.wechat_push import FORMATS, MODES, answered, push
+from sandbox.wechat_push import FORMATS, MODES, answered, listed, push
 from sandbox.wechat_tokens import Tokens
 from sandbox.wechat_values import error
 
@@ -39,19 +39,20 @@ _MORE: dict[str, dict[str, Any]] = {
     "user_enter_tempsession": {"SessionFrom": "session"},
     "subscribe": {"EventKey": ""},
     "unsubscribe": {"EventKey": ""},
-    "subscribe_msg_change_event": {"SubscribeMsgChangeEvent": {"List": {"TemplateId": "t1", "SubscribeStatusString": "reject"}}},
-    "subscribe_msg_sent_event": {
-        "SubscribeMsgSentEvent": {"List": {"TemplateId": "t1", "MsgID": "1700", "ErrorCode": "0", "ErrorStatus": "success"}}
-    },
-    "subscribe_msg_popup_event": {
-        "SubscribeMsgPopupEvent": {"List": [{"TemplateId": t, "SubscribeStatusString": "accept", "PopupScene": "1"} for t in ("t1", "t2")]}
-    },
+}
+
+
+# Made up, when a person is only said to have done it.
+_LISTED: dict[str, list[dict[str, Any]]] = {
+    "subscribe_msg_popup_event": [{"TemplateId": t, "SubscribeStatusString": "accept", "PopupScene": 0} for t in ("t1", "t2")],
+    "subscribe_msg_change_event": [{"TemplateId": "t1", "SubscribeStatusString": "reject"}],
+    "subscribe_msg_sent_event": [{"TemplateId": "t1", "MsgID": 1700827132819554304, "ErrorCode": 0, "ErrorStatus": "success"}],
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """One push on its way, the same bytes every time."""
+    """One push on its way, the same bytes every time. `party`: whose fault switches it obeys."""
 
     account: dict[str, Any]
     person: str
@@ -60,6 +61,7 @@ class _Sent:
     query: str
     body: bytes
     form: str
+    party: str = "wechat_messages"
 
 
 class CustomerMessages(Deliveries):
@@ -84,11 +86,10 @@ class CustomerMessages(Deliveries):
             return refused(422, "bad_request", "这条消息发不出去", wrong)
         account = self._accounts[str(asked.get("account") or next(iter(self._accounts)))]
         person, kind, text = str(asked["person"]), str(asked.get("kind") or "text"), str(asked.get("text") or "")
-        openid = self._openid(person, account["appid"])
-        message = self._message(account, openid, kind, text, int(asked.get("age") or 0))
+        openid, form = self._openid(person, account["appid"]), str(asked.get("format") or "xml")
+        message = _head(account, openid, int(asked.get("age") or 0)) | _said(kind, text, form)
         self._open_window(account["appid"], openid, kind)
         self._line(person, account["name"], "person", text if kind == "text" else f"（{_SHOWN.get(kind, kind)}）")
-        form = str(asked.get("format") or "xml")
         query, body = push(account, message, str(asked.get("mode") or account["mode"]), form, message["CreateTime"])
         self._deliver_soon(_Sent(account, person, openid, message, query, body, form))
         return json({"message_id": message.get("MsgId"), "openid": openid})
@@ -112,16 +113,16 @@ class CustomerMessages(Deliveries):
             wrong.append("age 应为 0 到 31536000 的整数秒")
         return wrong
 
-    def _message(self, account: dict[str, Any], openid: str, kind: str, text: str, age: int) -> dict[str, Any]:
-        head: dict[str, Any] = {
-            "ToUserName": f"gh_{hashlib.sha256(account['appid'].encode()).hexdigest()[:12]}",
-            "FromUserName": openid,
-            "CreateTime": int(time.time()) - age,
-        }
-        if kind in EVENTS:
-            return {**head, "MsgType": "event", "Event": kind, **_MORE[kind]}
-        own = 10**16 * 2 + secrets.randbelow(10**16)
-        return {**head, "MsgType": kind, **({"Content": text} if kind == "text" else _MORE[kind]), "MsgId": own}
+    def tell(self, person: str, event: str, entries: list[dict[str, Any]]) -> None:
+        """An event about subscribe messages: of the mini-program's own doing, pushed when somebody listens and WeChat tells events at all."""
+        on = self._faults.now["wechat_events"]
+        if self._callback is None or on["off"]:
+            return
+        account, form = next(iter(self._accounts.values())), "json" if on["json"] else "xml"
+        openid = self._openid(person, account["appid"])
+        message = _head(account, openid) | {"MsgType": "event", "Event": event, **listed(event, entries, form)}
+        query, body = push(account, message, account["mode"], form, message["CreateTime"])
+        self._deliver_soon(_Sent(account, person, openid, message, query, body, form, "wechat_events"))
 
     def _openid(self, person: str, appid: str) -> str:
         """Everybody has another openid at every account."""
@@ -143,26 +144,24 @@ class CustomerMessages(Deliveries):
         if self._callback is None:
             self._write(sent, 0, "nobody listens")
             return
-        on = self._faults.now["wechat_messages"]
+        on = self._faults.now[sent.party]
         self.spawn(self._deliver(sent))
         for _ in range(int(on["duplicate"])):
             self.spawn(self._once(sent, 1))
-        if on["forge"]:
-            forged = _Sent(
-                sent.account, sent.person, sent.openid, sent.message, sent.query.replace("signature=", "signature=0"), sent.body, sent.form
-            )
+        if on.get("forge"):
+            forged = replace(sent, query=sent.query.replace("signature=", "signature=0"))
             self.spawn(self._once(forged, 1, forged=True))
 
     async def _deliver(self, sent: _Sent) -> None:
         for attempt, gap in enumerate(GAPS, 1):
-            await asyncio.sleep(self._clock.real(gap) + (self._faults.now["wechat_messages"]["late_ms"] / 1000 if attempt == 1 else 0))
+            await asyncio.sleep(self._clock.real(gap) + (self._faults.now[sent.party]["late_ms"] / 1000 if attempt == 1 else 0))
             if await self._once(sent, attempt):
                 return
 
     async def _once(self, sent: _Sent, attempt: int, *, forged: bool = False) -> bool:
         """True when it was answered in time, whatever the answer says."""
         started = time.monotonic()
-        status, body = ("down", b"") if self._faults.now["wechat_messages"]["down"] else await self._post(sent)
+        status, body = ("down", b"") if self._faults.now[sent.party].get("down") else await self._post(sent)
         told = answered(sent.account, body) if status == "200" else {}
         result = status if told is not None else "unreadable answer"
         self._write(sent, attempt, result, ms=round((time.monotonic() - started) * 1000), forged=forged)
@@ -172,7 +171,7 @@ class CustomerMessages(Deliveries):
         return status == "200"
 
     def _write(self, sent: _Sent, attempt: int, result: str, *, ms: int = 0, forged: bool = False) -> None:
-        about = {"person": sent.person, "account": sent.account["name"], "message_id": sent.message.get("MsgId")}
+        about = {"person": sent.person, "account": sent.account["name"], "message_id": sent.message.get("MsgId"), "event": sent.message.get("Event")}
         self._book.write("wechat", "message.delivery", **about, attempt=attempt, result=result, ms=ms, forged=forged)
 
     async def _post(self, sent: _Sent) -> tuple[str, bytes]:
@@ -224,3 +223,14 @@ class CustomerMessages(Deliveries):
         number = (self._book.get("counter", "chat") or {"n": 0})["n"] + 1
         self._book.put("counter", "chat", {"n": number})
         self._book.put("chat", f"{number:012d}", {"n": number, "person": person, "account": account, "who": who, "text": text, "at": stamp()})
+
+
+def _head(account: dict[str, Any], openid: str, age: int = 0) -> dict[str, Any]:
+    own = f"gh_{hashlib.sha256(account['appid'].encode()).hexdigest()[:12]}"
+    return {"ToUserName": own, "FromUserName": openid, "CreateTime": int(time.time()) - age}
+
+
+def _said(kind: str, text: str, form: str) -> dict[str, Any]:
+    if kind in EVENTS:
+        return {"MsgType": "event", "Event": kind, **(listed(kind, _LISTED[kind], form) if kind in _LISTED else _MORE[kind])}
+    return {"MsgType": kind, **({"Content": text} if kind == "text" else _MORE[kind]), "MsgId": 10**16 * 2 + secrets.randbelow(10**16)}

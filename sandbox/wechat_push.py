@@ -56,6 +56,15 @@ def push(account: dict[str, Any], message: dict[str, Any], mode: str, form: str,
     return urlencode(query), written(sealed if mode == "safe" else {**message, "Encrypt": encrypt}, form).encode()
 
 
+def listed(event: str, entries: list[dict[str, Any]], form: str) -> dict[str, Any]:
+    """What an event about subscribe messages holds. In JSON the list stands at the top, in texts, and a list of one is no list: developers reported
+    both (developers.weixin.qq.com/community, 000a08f88180a0081400916f966400) and the documented samples are otherwise."""
+    if form == "json":
+        texts = [{name: str(value) for name, value in one.items()} for one in entries]
+        return {"List": texts[0] if len(texts) == 1 else texts}
+    return {"".join(word.title() for word in event.split("_")): {"List": entries}}
+
+
 def written(message: dict[str, Any], form: str) -> str:
     if form == "json":
         return json.dumps(message, ensure_ascii=False)

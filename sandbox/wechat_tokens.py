@@ -6,7 +6,7 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from sandbox.answers import body_of, json
+from sandbox.answers import body_of, json, refused
 from sandbox.book import Book
 from sandbox.clock import WorldClock
 from sandbox.wechat_values import error
@@ -18,7 +18,7 @@ REMEMBERED = 86400  # seconds an ended token is still told from one that never w
 
 
 class Tokens:
-    """`secrets_of`: appid -> secret."""
+    """`secrets_of`: appid -> secret, the mini-program's first."""
 
     def __init__(self, book: Book, secrets_of: Mapping[str, str], clock: WorldClock) -> None:
         self._book = book
@@ -53,6 +53,15 @@ class Tokens:
             current = {"token": token, "until": at + TOKEN_LIFE}
             self._book.put("stable", own, current)
         return json({"access_token": current["token"], "expires_in": int(current["until"] - at)})
+
+    async def kill(self, request: Request) -> HTTPResponse:
+        """POST /world/wechat/tokens {invalidate: true}: the mini-program's stable token is dead before its time, as when some other program of the
+        account has forced a new one. {killed: whether there was one}"""
+        if body_of(request).get("invalidate") is not True:
+            return refused(422, "bad_request", "要写 invalidate: true")
+        current = self._book.take("stable", next(iter(self._secrets)))
+        killed = current is not None and self._book.take("token", current["token"]) is not None
+        return json({"killed": killed})
 
     def _may_force(self, appid: str, at: float) -> bool:
         """20 a day and 30 s apart; otherwise nothing is refreshed."""

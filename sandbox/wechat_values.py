@@ -4,14 +4,10 @@ import re
 import secrets
 from typing import Any
 
+from sandbox.templates import TEMPLATES
+
 # The templates of the sandbox's account: fields by our template key.
-FIELDS = {
-    "case_moved": ("thing1", "phrase2", "time3", "thing4", "character_string5"),
-    "case_corrections": ("thing1", "character_string5", "number6", "time3"),
-    "bill_paid": ("thing1", "amount2", "time3", "character_string4"),
-    "bill_refunded": ("thing1", "amount2", "time3", "character_string4"),
-    "account_changed": ("thing1", "time2", "thing3"),
-}
+FIELDS = {key: tuple(template.fields) for key, template in TEMPLATES.items()}
 _HAN = r"一-鿿㐀-䶿"
 _CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
 _TIME = rf"(?:[0-9]{{4}}年[0-9]{{1,2}}月[0-9]{{1,2}}日\s?)?{_CLOCK}"
@@ -39,10 +35,15 @@ def wrong_value(fields: tuple[str, ...], data: dict[str, Any]) -> str | None:
         value = given.get("value") if isinstance(given, dict) else None
         if value is None or value == "":
             return f"argument invalid! data.{field}.value is emtpy"
-        rule = _RULES[re.sub(r"\d+$", "", field)]
+        rule = _RULES[kind_of(field)]
         if not isinstance(value, str | int | float) or rule.fullmatch(str(value)) is None:
             return f"argument invalid! data.{field}.value invalid"
     return None
+
+
+def kind_of(field: str) -> str:
+    """`character_string5` -> `character_string`"""
+    return re.sub(r"\d+$", "", field)
 
 
 def error(errcode: int, errmsg: str) -> dict[str, Any]:

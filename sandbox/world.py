@@ -16,11 +16,11 @@ from sandbox.core_subjects import Subjects
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
 from sandbox.people import make_person, shown
-from sandbox.wechat import WeChat
 from sandbox.wechat_messages import CustomerMessages
 
-LEDGERS = ("core", "wechat", "alipay", "messages", "webhooks", "sf", "ems", "kuaidi100")
-PEOPLE = ["chat", "window", "person", "id_number", "account", "code", "auth_code", "consent", "alipay_consent", "alipay_access", "alipay_refresh"]
+LEDGERS = ("core", "wechat", "alipay", "sms", "messages", "webhooks", "sf", "ems", "kuaidi100")
+PEOPLE = ["chat", "window", "person", "id_number", "phone", "account", "code", "auth_code", "alipay_access", "alipay_refresh"]
+TOLD = ["consent", "alipay_consent", "sms_sent", "sms_nonce"]
 CASES = ["challenge", "case", "case_content", "request", "event", "undelivered", "nonce", "correction", "withdrawal", "core_file", "precheck"]
 SUBJECTS = ["enterprise", "enterprises_of", "wards_of", "licence", "licences_of", "presentation"]
 MONEY = ["bill", "bills_of", "settlement", "reversal", "core_book"]
@@ -28,7 +28,7 @@ WECHAT_PAY = ["wxpay_order", "wxpay_transaction", "wxpay_refund", "wxpay_notice"
 ALIPAY = ["alipay_trade", "alipay_trade_no", "alipay_notice", "alipay_bill"]
 
 
-Outside = tuple[WorldClock, Faults, WeChat, Identity, Events, CustomerMessages]
+Outside = tuple[WorldClock, Faults, Identity, Events, CustomerMessages]
 
 
 class World:
@@ -36,7 +36,7 @@ class World:
         self._book = book
         self._accounts = accounts
         self._subjects, self._licences, self._files = subjects
-        self._clock, self._faults, self._wechat, self._identity, self._events, self._chats = parts
+        self._clock, self._faults, self._identity, self._events, self._chats = parts
         self.senders: list[Deliveries] = [self._events, self._chats]  # whoever calls the merchant by himself
 
     async def accounts(self, request: Request) -> HTTPResponse:
@@ -99,26 +99,6 @@ class World:
             return refused(404, "unknown_person", "没有这个人")
         return json({state: self._identity.answer(person, state)})
 
-    async def wechat_consent(self, request: Request) -> HTTPResponse:
-        """POST /world/wechat/consents {person, template_id, result: accept|reject|ban}: a tap in WeChat's own dialogue."""
-        asked = body_of(request)
-        person = self._book.get("person", str(asked.get("person")))
-        if person is None or asked.get("result") not in ("accept", "reject", "ban"):
-            return refused(422, "bad_request", "没有这个人，或 result 不是 accept、reject、ban")
-        left = self._wechat.consent(person, str(asked.get("template_id")), asked["result"])
-        return refused(422, "bad_request", "没有这个消息模板") if left is None else json({"result": asked["result"], "left": left})
-
-    async def alipay_consent(self, request: Request) -> HTTPResponse:
-        """POST /world/alipay/consents {person, template_id, result}"""
-        asked = body_of(request)
-        person = self._book.get("person", str(asked.get("person")))
-        if person is None or asked.get("result") not in ("accept", "reject") or not isinstance(asked.get("template_id"), str):
-            return refused(422, "bad_request", "没有这个人，或缺少 template_id、result")
-        own = f"{person['person']}/{asked['template_id']}"  # one tap is one message, to whichever of the two ids
-        left = (self._book.get("alipay_consent", own) or {"left": 0})["left"] + (asked["result"] == "accept")
-        self._book.put("alipay_consent", own, {"left": left})
-        return json({"result": asked["result"]})
-
     async def read_faults(self, request: Request) -> HTTPResponse:
         return json(self._faults.now)
 
@@ -159,7 +139,7 @@ class World:
         for sender in self.senders:
             await sender.stop()
         with self._book.together():
-            self._book.forget(PEOPLE + CASES + SUBJECTS + MONEY + WECHAT_PAY + ALIPAY)
+            self._book.forget(PEOPLE + TOLD + CASES + SUBJECTS + MONEY + WECHAT_PAY + ALIPAY)
         self._files.forget()
         self._faults.clear()
         self._clock.speed = 1.0

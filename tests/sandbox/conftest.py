@@ -5,8 +5,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from tests.sandbox.outside import Outside, Process
+from tests.sandbox.push_server import Server
 
 Private = Callable[..., Outside]
 
@@ -45,3 +47,17 @@ async def private(tmp_path: Path, http: aiohttp.ClientSession) -> AsyncIterator[
     for process in made:
         if process.running is not None:
             process.kill()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    own, app = Server(), web.Application()
+    app.router.add_post("/push/{account}", own.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    own.url = f"http://127.0.0.1:{runner.addresses[0][1]}/push"
+    yield own
+    if own.gate is not None:
+        own.gate.set()
+    await runner.cleanup()

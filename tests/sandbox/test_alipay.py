@@ -144,40 +144,107 @@ async def send(outside: Outside, **biz: Any) -> tuple[str, str]:
     return told["code"], told.get("sub_code", "")
 
 
-async def tap(outside: Outside, person: Any, template: str, result: str = "accept") -> None:
-    await outside.world("POST", "/alipay/consents", {"person": person["person"], "template_id": template, "result": result})
+async def tap(outside: Outside, person: Any, key: str = "licence_expiring", result: str = "accept") -> int:
+    asked = {"person": person["person"], "template_id": outside.accounts["alipay"]["templates"][key], "result": result}
+    left: int = (await outside.world("POST", "/alipay/consents", asked))["left"]
+    return left
 
 
-DATA = json.dumps({"keyword1": {"value": "已受理"}})
+WORDS = {"keyword1": {"value": "营业执照"}, "keyword2": {"value": "2026年1月2日"}, "keyword3": {"value": "请提前换证"}}
+NOT_SUBSCRIBED = ("40004", "USER_NOT_SUBSCRIBE")
+
+
+def message(outside: Outside, key: str = "licence_expiring", **other: Any) -> dict[str, Any]:
+    template = outside.accounts["alipay"]["templates"][key]
+    return {"user_template_id": template, "page": "pages/licence?id=1", "data": json.dumps(WORDS, ensure_ascii=False)} | other
 
 
 async def test_a_template_message_needs_a_subscription_and_uses_it_up(outside: Outside) -> None:
     person = await outside.person()
     who = (await log_in(outside, person))["open_id"]
-    asked = {"to_open_id": who, "user_template_id": "moved", "page": "pages/case", "data": DATA}
-    assert await send(outside, **asked) == ("40004", "USER_NOT_SUBSCRIBE")
-    await tap(outside, person, "moved", "reject")
-    assert await send(outside, **asked) == ("40004", "USER_NOT_SUBSCRIBE")
-    await tap(outside, person, "moved")
-    assert await send(outside, **asked | {"user_template_id": "another"}) == ("40004", "USER_NOT_SUBSCRIBE")
+    asked = message(outside, to_open_id=who)
+    assert await send(outside, **asked) == NOT_SUBSCRIBED
+    assert await tap(outside, person, result="reject") == 0
+    assert await send(outside, **asked) == NOT_SUBSCRIBED
+    assert await tap(outside, person) == 1
+    assert await send(outside, **asked | message(outside, "notice")) == NOT_SUBSCRIBED
     assert await send(outside, **asked) == ("10000", "")
-    assert await send(outside, **asked) == ("40004", "USER_NOT_SUBSCRIBE")
+    assert await send(outside, **asked) == NOT_SUBSCRIBED
     mine = [one for one in await outside.ledger("messages") if one["person"] == person["person"]]
-    assert [(one["channel"], one["touser"], one["template_id"], one["data"]) for one in mine] == [("alipay", who, "moved", json.loads(DATA))]
+    assert [(one["channel"], one["touser"], one["template"], one["template_id"], one["data"], one["page"]) for one in mine] == [
+        ("alipay", who, "licence_expiring", asked["user_template_id"], WORDS, "pages/licence?id=1")
+    ]
+
+
+async def test_a_reject_leaves_what_was_allowed_before_and_ends_what_was_allowed_for_good(outside: Outside) -> None:
+    person = await outside.person()
+    asked = message(outside, to_open_id=(await log_in(outside, person))["open_id"])
+    assert [await tap(outside, person, result=result) for result in ("accept", "accept", "reject")] == [1, 2, 2]
+    assert [await send(outside, **asked) for _ in range(3)] == [("10000", ""), ("10000", ""), NOT_SUBSCRIBED]
+    assert [await tap(outside, person, "notice") for _ in range(2)] == [1, 1]
+    assert {await send(outside, **asked | message(outside, "notice")) for _ in range(3)} == {("10000", "")}
+    assert await tap(outside, person, "notice", "reject") == 0
+    assert await send(outside, **asked | message(outside, "notice")) == NOT_SUBSCRIBED
 
 
 async def test_one_subscription_is_one_message_whichever_id_it_is_sent_to(outside: Outside) -> None:
     person = await outside.person()
     got = await log_in(outside, person)
-    await tap(outside, person, "moved")
-    assert await send(outside, to_user_id=got["user_id"], user_template_id="moved", data=DATA) == ("10000", "")
-    assert await send(outside, to_open_id=got["open_id"], user_template_id="moved", data=DATA) == ("40004", "USER_NOT_SUBSCRIBE")
+    await tap(outside, person)
+    assert await send(outside, **message(outside, to_user_id=got["user_id"])) == ("10000", "")
+    assert await send(outside, **message(outside, to_open_id=got["open_id"])) == NOT_SUBSCRIBED
 
 
 async def test_a_wechat_openid_is_nobody_at_alipay(outside: Outside) -> None:
     person = await outside.person()
-    await tap(outside, person, "moved")
-    assert await send(outside, to_open_id=await outside.openid(person), user_template_id="moved", data=DATA) == ("40004", "USER_NOT_SUBSCRIBE")
+    await tap(outside, person)
+    assert await send(outside, **message(outside, to_open_id=await outside.openid(person))) == NOT_SUBSCRIBED
+
+
+LESS = json.dumps({"keyword1": WORDS["keyword1"], "keyword2": WORDS["keyword2"]})
+LONG = json.dumps(WORDS | {"keyword3": {"value": "字" * 51}}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"user_template_id": "made-up"}, ("40004", "USER_TEMPLATE_ILLEGAL")),
+        ({"user_template_id": None}, ("40002", "isv.invalid-parameter")),
+        ({"to_open_id": None}, ("40002", "isv.invalid-parameter")),
+        ({"data": WORDS}, ("40002", "isv.invalid-parameter")),
+        ({"data": LESS}, ("40002", "isv.invalid-parameter")),
+        ({"data": json.dumps(WORDS | {"keyword4": {"value": "x"}})}, ("40002", "isv.invalid-parameter")),
+        ({"data": json.dumps(WORDS | {"keyword3": "x"})}, ("40002", "isv.invalid-parameter")),
+        ({"data": LONG}, ("40004", "USER_KEYWORD_LENGTH_ERROR")),
+        ({"page": None}, ("40002", "isv.invalid-parameter")),
+        ({"page": "https://a.example/"}, ("40002", "isv.invalid-parameter")),
+        ({"page": "p" * 129}, ("40002", "isv.invalid-parameter")),
+    ],
+)
+async def test_a_message_that_breaks_a_rule_is_refused_and_uses_up_nothing(outside: Outside, change: Any, refused: tuple[str, str]) -> None:
+    person = await outside.person()
+    await tap(outside, person)
+    asked = message(outside, to_open_id=(await log_in(outside, person))["open_id"])
+    assert await send(outside, **asked | change) == refused
+    assert await send(outside, **asked) == ("10000", "")
+
+
+async def test_every_template_of_the_account_can_be_allowed_and_the_one_for_good_is_said_to_be(outside: Outside) -> None:
+    person, mine = await outside.person(), outside.accounts["alipay"]
+    for key in mine["templates"]:
+        assert await tap(outside, person, key) == 1
+    shown = (await outside.world("GET", f"/people/{person['person']}/consents"))["alipay"]
+    assert [one["key"] for one in shown if one["long_term"]] == mine["long_term"] == ["notice"]
+    assert {one["key"]: one["template_id"] for one in shown} == mine["templates"]
+    assert {(one["left"], one["last"]) for one in shown} == {(1, "accept")}
+
+
+async def test_a_tap_that_cannot_be_is_told_with_all_that_is_wrong(outside: Outside) -> None:
+    ids = outside.accounts["alipay"]["templates"]
+    wrong = {"person": "nobody", "template_ids": [ids["notice"], ids["case_moved"], "t1", "t2"], "result": "ban"}
+    reply = await outside.call("POST", "/world/alipay/consents", wrong)
+    assert (reply.status, len(reply.json["errors"])) == (422, 6)
+    assert (await outside.call("GET", "/world/people/nobody/consents")).status == 404
 
 
 @pytest.mark.parametrize("biz", ["", "no json", "[]", "{}", '{"data": {"keyword1": {"value": "x"}}}', '{"data": "no json"}'])

@@ -1,6 +1,7 @@
 """Two SDKs written by others, for the real gateways, work with the sandbox when only their addresses are changed."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -106,9 +107,11 @@ async def test_python_alipay_sdk_sends_a_template_message_with_its_json_in_biz_c
     code = await outside.auth_code(person)
     sdk = alipay_sdk(outside)
     got = await asyncio.to_thread(sdk.server_api, "alipay.system.oauth.token", grant_type="authorization_code", code=code)
-    await outside.world("POST", "/alipay/consents", {"person": person["person"], "template_id": "t1", "result": "accept"})
-    asked = {"to_open_id": got["open_id"], "user_template_id": "t1", "page": "pages/case", "data": '{"keyword1":{"value":"已受理"}}'}
+    template = outside.accounts["alipay"]["templates"]["licence_expiring"]
+    await outside.world("POST", "/alipay/consents", {"person": person["person"], "template_id": template, "result": "accept"})
+    data = {"keyword1": {"value": "营业执照"}, "keyword2": {"value": "2026年1月2日"}, "keyword3": {"value": "请提前换证"}}
+    asked = {"to_open_id": got["open_id"], "user_template_id": template, "page": "pages/case", "data": json.dumps(data, ensure_ascii=False)}
     sent = await asyncio.to_thread(sdk.server_api, "alipay.open.app.mini.templatemessage.send", asked)
     assert sent["code"] == "10000"
     told = [one for one in await outside.ledger("messages") if one["touser"] == got["open_id"]]
-    assert [one["data"] for one in told] == [{"keyword1": {"value": "已受理"}}]
+    assert [(one["data"], one["template"]) for one in told] == [(data, "licence_expiring")]

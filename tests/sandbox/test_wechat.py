@@ -1,23 +1,14 @@
-"""WeChat as the sandbox plays it: codes spent once, tokens that die as documented, templates with WeChat's own rules."""
+"""WeChat as the sandbox plays it: codes spent once, tokens that die as documented."""
 
 import base64
 import re
-import secrets
 from typing import Any
 
 import pytest
 
-from sandbox.wechat_values import wrong_value
 from tests.sandbox.outside import Outside
 
 RID = re.compile(r"(.*) rid: [0-9a-f]+-[0-9a-f]+-[0-9a-f]+", re.DOTALL)
-MOVED = {
-    "thing1": {"value": "补领居民身份证"},
-    "phrase2": {"value": "已受理"},
-    "time3": {"value": "15:04"},
-    "thing4": {"value": "请留意后续通知"},
-    "character_string5": {"value": "A20260102-0001"},
-}
 
 
 def told(reply: Any) -> tuple[int, str]:
@@ -202,135 +193,20 @@ async def test_stable_token_is_post_only(outside: Outside) -> None:
     assert (await outside.call("GET", "/cgi-bin/stable_token?grant_type=client_credential")).status == 405
 
 
-# subscribe messages
+async def test_a_killed_stable_token_is_refused_before_its_time_and_followed_by_another(outside: Outside) -> None:
+    old = (await outside.stable_token())["access_token"]
+    plain = await outside.plain_token()
+    before = len([one for one in await outside.ledger("wechat") if one["kind"] == "token.issued"])
+    assert await outside.world("POST", "/wechat/tokens", {"invalidate": True}) == {"killed": True}
+    assert await outside.world("POST", "/wechat/tokens", {"invalidate": True}) == {"killed": False}
+    assert (await usable(outside, old), await usable(outside, plain)) == (40001, 0)
+    new = (await outside.stable_token())["access_token"]
+    assert new != old and await usable(outside, new) == 0
+    issued = [one for one in await outside.ledger("wechat") if one["kind"] == "token.issued"]
+    assert len(issued) == before + 1 and issued[-1]["token_kind"] == "stable"
 
 
-async def message(outside: Outside, person: Any, template: str = "case_moved", **other: Any) -> dict[str, Any]:
-    template_id = outside.accounts["wechat"]["templates"][template]
-    return {"touser": await outside.openid(person), "template_id": template_id, "data": MOVED} | other
-
-
-async def test_a_message_goes_as_often_as_was_consented_and_is_in_the_ledger(outside: Outside) -> None:
-    person = await outside.person(consents=2)
-    sent = await message(outside, person, page="pages/case?id=1")
-    assert [(await outside.subscribe_send(**sent))["errcode"] for _ in range(3)] == [0, 0, 43101]
-    assert told(await outside.subscribe_send(**sent)) == (43101, "user refuse to accept the msg")
-    mine = [one for one in await outside.ledger("messages") if one["person"] == person["person"]]
-    assert len(mine) == 2
-    assert {key: mine[0][key] for key in sent} == sent
-    assert (mine[0]["channel"], mine[0]["template"]) == ("wechat", "case_moved")
-
-
-async def test_an_accept_adds_one_message_a_reject_none_and_a_ban_takes_all_away(outside: Outside) -> None:
-    person = await outside.person(consents=0)
-    sent = await message(outside, person)
-
-    async def tap(result: str) -> None:
-        await outside.world("POST", "/wechat/consents", {"person": person["person"], "template_id": sent["template_id"], "result": result})
-
-    assert (await outside.subscribe_send(**sent))["errcode"] == 43101
-    await tap("accept")
-    await tap("reject")
-    assert [(await outside.subscribe_send(**sent))["errcode"] for _ in range(2)] == [0, 43101]
-    await tap("accept")
-    await tap("accept")
-    await tap("ban")
-    assert (await outside.subscribe_send(**sent))["errcode"] == 43101
-
-
-async def test_a_refused_message_uses_up_no_consent(outside: Outside) -> None:
-    person = await outside.person(consents=1)
-    sent = await message(outside, person)
-    assert (await outside.subscribe_send(**sent | {"data": {}}))["errcode"] == 47003
-    assert (await outside.subscribe_send(**sent))["errcode"] == 0
-
-
-async def test_consents_are_per_template(outside: Outside) -> None:
-    person = await outside.person(consents=1)
-    assert (await outside.subscribe_send(**await message(outside, person)))["errcode"] == 0
-    corrections = MOVED | {"number6": {"value": 3}}
-    assert (await outside.subscribe_send(**await message(outside, person, "case_corrections", data=corrections)))["errcode"] == 0
-
-
-async def test_an_unknown_template_or_receiver_is_refused(outside: Outside) -> None:
-    person = await outside.person()
-    sent = await message(outside, person)
-    assert told(await outside.subscribe_send(**sent | {"template_id": secrets.token_urlsafe(32)})) == (40037, "invalid template_id")
-    for nobody in ("oNobody", None, (await outside.world("GET", "/people"))["people"][0]["person"]):
-        assert told(await outside.subscribe_send(**sent | {"touser": nobody})) == (40003, "invalid openid")
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        ({"thing1": {"value": ""}}, "argument invalid! data.thing1.value is emtpy"),
-        ({"thing1": {}}, "argument invalid! data.thing1.value is emtpy"),
-        ({"thing4": "plain text"}, "argument invalid! data.thing4.value is emtpy"),
-        ({"phrase2": {"value": "Accepted"}}, "argument invalid! data.phrase2.value invalid"),
-        ({"character_string5": {"value": "办件"}}, "argument invalid! data.character_string5.value invalid"[:48]),
-    ],
-)
-async def test_a_bad_value_is_refused_in_wechats_own_words_cut_at_48_characters(outside: Outside, change: Any, text: str) -> None:
-    sent = await message(outside, await outside.person(), data=MOVED | change)
-    assert told(await outside.subscribe_send(**sent)) == (47003, text)
-
-
-async def test_data_that_is_json_in_a_text_is_refused(outside: Outside) -> None:
-    sent = await message(outside, await outside.person(), data='{"thing1":{"value":"x"}}')
-    assert told(await outside.subscribe_send(**sent))[0] == 47003
-
-
-GOOD: dict[str, list[Any]] = {
-    "thing": ["一" * 20, "a1，。（）《》 \U0001f600", 5],
-    "number": ["0", "-12.5", "+3", "9" * 32, "1" * 30 + ".25", 7, 1.5],
-    "letter": ["a", "Z" * 32],
-    "symbol": ["★", "%%%%%"],
-    "character_string": ["A-1_#", "~" * 32, 20260102],
-    "time": ["15:01", "0:00", "23:59:59", "2019年10月1日 15:01", "2019年10月1日15:01", "08:00~17:30", "2019年10月1日 8:00 ~ 2019年10月2日 9:00"],
-    "date": ["2019年10月1日", "2019年10月1日 15:01", "2019年10月1日~2019年10月3日", "2019-12-11 11:00:00"],
-    "amount": ["100", "¥100.50", "$3", "12.5元", "1234567890"],
-    "phone_number": ["13800001234", "+86-0990-1234567", "(0990)12345"],
-    "car_number": ["临A12345", "临AD12345"],
-    "name": ["欧阳某某", "一" * 10, "John Smith", "Anna-Maria Smith Ab", "张A"],
-    "phrase": ["已受理", "一", "一二三四五"],
-}
-BAD: dict[str, list[Any]] = {
-    "thing": ["一" * 21, "a\nb", "\x07", ["x"], {"a": 1}],
-    "number": ["abc", "1" * 33, "1" * 31 + ".25", "1.", ".5", "1,000", "١٢", "一"],
-    "letter": ["a1", "a b", "Z" * 33, "é"],
-    "symbol": ["a", "%" * 6, "一", "1"],
-    "character_string": ["办件", "a b", "~" * 33, "é"],
-    "time": ["25:00", "12:60", "3点", "2019年10月1日", "15:01~", "now"],
-    "date": ["10月1日", "2019/10/1", "2019年10月1日~", "15:01", "2019年10月1日 25:00"],
-    "amount": ["元", "12345678901", "¥¥1", "abc", "1.2.3"],
-    "phone_number": ["1" * 18, "138a", "电话"],
-    "car_number": ["临AD1234567", "临A 123"],
-    "name": ["一" * 11, "张" + "A" * 10, "A" * 21, "a\x00", "<b>"],
-    "phrase": ["一二三四五六", "ok", "受理1", "受理 "],
-}
-EMPTY = ["", None]
-
-
-def complaint(kind: str, value: Any) -> str | None:
-    return wrong_value((f"{kind}12",), {f"{kind}12": {"value": value}})
-
-
-@pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind, values in GOOD.items() for value in values])
-def test_a_value_that_keeps_the_rule_of_its_type_is_taken(kind: str, value: Any) -> None:
-    assert complaint(kind, value) is None
-
-
-@pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind, values in BAD.items() for value in values])
-def test_a_value_that_breaks_the_rule_of_its_type_is_refused(kind: str, value: Any) -> None:
-    assert complaint(kind, value) == f"argument invalid! data.{kind}12.value invalid"
-
-
-@pytest.mark.parametrize("kind", GOOD)
-@pytest.mark.parametrize("value", EMPTY)
-def test_an_empty_value_of_any_type_is_emtpy(kind: str, value: Any) -> None:
-    assert complaint(kind, value) == f"argument invalid! data.{kind}12.value is emtpy"
-
-
-def test_every_type_wechat_documents_has_good_and_bad_examples_here() -> None:
-    assert set(GOOD) == set(BAD)
-    assert len(GOOD) == 12
+async def test_a_token_is_killed_only_by_saying_so(outside: Outside) -> None:
+    token = (await outside.stable_token())["access_token"]
+    assert (await outside.call("POST", "/world/wechat/tokens", {})).status == 422
+    assert await usable(outside, token) == 0

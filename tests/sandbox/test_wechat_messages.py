@@ -2,49 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 import pytest
-from aiohttp import web
 from wechatpy import parse_message
 from wechatpy.crypto import WeChatCrypto
 from wechatpy.utils import check_signature
 
 from sandbox.wechat_push import encrypted, signature
 from tests.sandbox.outside import Json, Outside, until
-
-
-@dataclass
-class Server:
-    """Where pushes arrive: (path, query, body) of each; answers as told."""
-
-    url: str = ""
-    got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    answers: list[int | str] = field(default_factory=list)  # statuses, or texts with 200; "success" when there are none left
-    gate: asyncio.Event | None = None
-
-    async def take(self, request: web.Request) -> web.Response:
-        self.got.append((request.path, dict(request.query), await request.read()))
-        answer = self.answers.pop(0) if self.answers else "success"
-        if self.gate is not None:
-            await self.gate.wait()
-        return web.Response(status=answer) if isinstance(answer, int) else web.Response(text=answer)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    own, app = Server(), web.Application()
-    app.router.add_post("/push/{account}", own.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    own.url = f"http://127.0.0.1:{runner.addresses[0][1]}/push"
-    yield own
-    if own.gate is not None:
-        own.gate.set()
-    await runner.cleanup()
+from tests.sandbox.push_server import Server
 
 
 @pytest.fixture
