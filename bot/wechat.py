@@ -3,6 +3,7 @@
 Reference: developers.weixin.qq.com, message push (消息推送) and customer messages (客服消息). In plain mode only the URL is signed, not the body.
 """
 
+import hashlib
 import re
 import time
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Literal
 
 import orjson
 
-from kit.wechat_crypto import ForgedPush, UnreadablePush, WeChatCrypto, fields, xml_of
+from kit.wechat_crypto import ForgedPush, UnreadablePush, WeChatCrypto, entries, fields, xml_of
 
 SUCCESS = b"success"
 TRANSFER = frozenset({"转人工", "人工", "人工客服"})
@@ -20,6 +21,7 @@ _READ = {"text": "text", "image": "other", "voice": "other", "video": "other", "
     "location": "other",
     "miniprogrampage": "other",
 }
+SUBSCRIPTIONS = frozenset({"subscribe_msg_popup_event", "subscribe_msg_change_event", "subscribe_msg_sent_event"})
 _ENTERED = frozenset({"user_enter_tempsession", "subscribe"})
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER = re.compile(r"[0-9]{1,20}")
@@ -51,7 +53,7 @@ class Signed:
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One push, understood. `own` tells it from every other of its account; `created` in Unix seconds by WeChat's clock; `what` is
-    WeChat's own word for its kind, for counting."""
+    WeChat's own word for its kind, for counting; `entries` what an event about subscriptions lists."""
 
     own: str
     kind: Kind
@@ -62,6 +64,7 @@ class Incoming:
     created: int
     is_json: bool
     key: int | None  # of the account's keys, the one that opened it; None: it came plain
+    entries: tuple[Mapping[str, str], ...] = ()
 
 
 def is_genuine(account: Account, query: Signed) -> bool:
@@ -77,24 +80,27 @@ def read(account: Account, query: Signed, body: bytes) -> Incoming:
     if not is_genuine(account, query):
         raise ForgedPush("bad_signature")
     outer = fields(body)
-    is_json = body.lstrip()[:1] == b"{"
     if "Encrypt" not in outer:
         if account.mode != "plain":
             raise ForgedPush("not_encrypted")
-        return _understood(outer, is_json, None)
+        return _understood(outer, body, None)
     envelope = account.crypto.open(outer["Encrypt"], query.msg_signature, query.timestamp, query.nonce)
-    return _understood(fields(envelope.text), envelope.text.lstrip()[:1] == "{", envelope.key)
+    return _understood(fields(envelope.text), envelope.text.encode(), envelope.key)
 
 
-def _understood(found: Mapping[str, str], is_json: bool, key: int | None) -> Incoming:
+def _understood(found: Mapping[str, str], body: bytes, key: int | None) -> Incoming:
     sender, receiver, created = (found.get(name, "") for name in ("FromUserName", "ToUserName", "CreateTime"))
     if not (_ID.fullmatch(sender) and _ID.fullmatch(receiver) and _NUMBER.fullmatch(created)):
         raise UnreadablePush("sender, receiver or time")
     kind, event, number = found.get("MsgType", "").lower(), found.get("Event", ""), found.get("MsgId", "")
+    listed = entries(body) if event.lower() in SUBSCRIPTIONS else []
     own = f"id {number}" if number else f"from {sender} {created} {kind} {event}"
+    if listed:  # two dialogues of one second are told apart by what they say
+        own += " " + hashlib.sha256(orjson.dumps(listed, option=orjson.OPT_SORT_KEYS)).hexdigest()
     what = f"event:{event.lower()}" if kind == "event" else kind
     text = found.get("Content", "").strip() if kind == "text" else ""
-    return Incoming(own, _kind(kind, event, text), _counted(what), sender, receiver, text, int(created), is_json, key)
+    is_json = body.lstrip()[:1] == b"{"
+    return Incoming(own, _kind(kind, event, text), _counted(what), sender, receiver, text, int(created), is_json, key, tuple(listed))
 
 
 def _kind(kind: str, event: str, text: str) -> Kind:
@@ -124,9 +130,7 @@ COUNTED = frozenset(_READ) | {
     for name in (
         *_ENTERED,
         "unsubscribe",
-        "subscribe_msg_popup_event",
-        "subscribe_msg_change_event",
-        "subscribe_msg_sent_event",
+        *SUBSCRIPTIONS,
         "kf_create_session",
         "kf_close_session",
         "click",

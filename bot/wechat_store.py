@@ -70,6 +70,9 @@ class WeChatMessages:
         await self._messages.insert_one(row, session=tx)
         return own
 
+    async def is_known(self, account: str, message: Incoming) -> bool:
+        return await self._messages.find_one({"_id": self.id_of(account, message)}, {"_id": 1}) is not None
+
     async def first_greeting(self, tx: Tx, account: str, sender: str) -> bool:
         """True once in GREETED for one person and account."""
         own = self.sender_index(account, sender)

@@ -125,15 +125,38 @@ def fields(raw: bytes | str) -> dict[str, str]:
     return _json_fields(body) if body.lstrip()[:1] == b"{" else _xml_fields(body)
 
 
+def entries(raw: bytes | str) -> list[dict[str, str]]:
+    """The entries of an event's List, which stands on the first level or one below, and holds one entry or several. Raises UnreadablePush."""
+    body = raw.encode() if isinstance(raw, str) else raw
+    if body.lstrip()[:1] != b"{":
+        return _read_xml(body).entries
+    found = _json(body)
+    nested = next((one for one in found.values() if isinstance(one, dict) and "List" in one), found).get("List", [])
+    listed = nested if isinstance(nested, list) else [nested]
+    return [_plain(one) for one in listed if isinstance(one, dict)]
+
+
 def _json_fields(body: bytes) -> dict[str, str]:
+    return _plain(_json(body))
+
+
+def _json(body: bytes) -> dict[str, Any]:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as exc:
         raise UnreadablePush("not JSON") from exc
+    return found if isinstance(found, dict) else {}
+
+
+def _plain(found: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in found.items() if isinstance(value, str | int) and not isinstance(value, bool)}
 
 
 def _xml_fields(body: bytes) -> dict[str, str]:
+    return _read_xml(body).found
+
+
+def _read_xml(body: bytes) -> "_Reading":
     """No document type (so no entities, no outside world), UTF-8 alone, a bounded depth, and no name twice."""
     reading = _Reading()
     parser = expat.ParserCreate("UTF-8")
@@ -146,12 +169,13 @@ def _xml_fields(body: bytes) -> dict[str, str]:
         parser.Parse(body, True)
     except (expat.ExpatError, UnicodeError) as exc:
         raise UnreadablePush("not XML") from exc
-    return reading.found
+    return reading
 
 
 class _Reading:
     def __init__(self) -> None:
         self.found: dict[str, str] = {}
+        self.entries: list[dict[str, str]] = []
         self._path: list[str] = []
         self._leaf = True  # the first-level element being read has no element inside
         self._text: list[str] = []
@@ -164,19 +188,23 @@ class _Reading:
         if len(self._path) > _MAX_DEPTH:
             raise UnreadablePush("too deep")
         if len(self._path) == 2:
-            self._leaf, self._text = True, []
+            self._leaf = True
         elif len(self._path) > 2:
             self._leaf = False
+        if name == "List":
+            self.entries.append({})
+        self._text = []
 
     def data(self, text: str) -> None:
-        if len(self._path) == 2:
-            self._text.append(text)
+        self._text.append(text)
 
     def end(self, name: str) -> None:
         if len(self._path) == 2 and self._leaf:
             if name in self.found:
                 raise UnreadablePush("a name twice")
             self.found[name] = "".join(self._text)
+        elif self._path[-2:-1] == ["List"]:
+            self.entries[-1][name] = "".join(self._text)
         self._path.pop()
 
 

@@ -28,6 +28,9 @@ class Channel(Protocol):
     def template(self, kind: str) -> str | None:
         """The platform's id of the template registered for this kind; None: nothing of this kind goes out here."""
 
+    def kinds_by_template(self) -> Mapping[str, str]:
+        """The platform's ids of templates -> our kinds."""
+
     def is_long_term(self, kind: str) -> bool:
         """The template is one that a person allows once for good (长期订阅)."""
 

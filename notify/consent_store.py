@@ -13,7 +13,7 @@ from typing import Any, Literal
 from kit.clock import now
 from kit.gather import Gathered
 from kit.ids import new_nonce
-from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, UpdateOne
+from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, Tx, UpdateOne
 
 INDEXES = {"consents": [IndexModel([("resident_id", ASCENDING)])]}
 _TRIES = 60
@@ -43,11 +43,12 @@ class Consents:
         found = self._rows.find({"resident_id": resident_id, "channel": channel})
         return {row["template_key"]: _consent(row) async for row in found}
 
-    async def rewrite(self, resident_id: str, channel: str, kind: str, think: Callable[[Consent], Consent]) -> None:
-        """Read, think, compare and set."""
-        own = consent_id(resident_id, channel, kind)
+    async def rewrite(self, tx: Tx | None, place: tuple[str, str, str], think: Callable[[Consent], Consent]) -> None:
+        """Read, think, compare and set; `place`: (resident id, channel, kind)."""
+        resident_id, channel, kind = place
+        own = consent_id(*place)
         for tried in range(_TRIES):
-            row = await self._rows.find_one({"_id": own})
+            row = await self._rows.find_one({"_id": own}, session=tx)
             thought = think(_consent(row) if row else Consent())
             change = {
                 "remaining": thought.remaining,
@@ -56,20 +57,22 @@ class Consents:
                 "at": thought.at,
                 "twins": [{"source": source, "at": at} for source, at in thought.twins],
             }
-            if await self._write(own, row, {**change, "resident_id": resident_id, "channel": channel, "template_key": kind}):
+            if await self._write(tx, own, row, {**change, "resident_id": resident_id, "channel": channel, "template_key": kind}):
                 return
             await asyncio.sleep(0.002 * tried)
         raise TimeoutError("the consent keeps changing")
 
-    async def _write(self, own: str, row: dict[str, Any] | None, change: dict[str, Any]) -> bool:
+    async def _write(self, tx: Tx | None, own: str, row: dict[str, Any] | None, change: dict[str, Any]) -> bool:
         if row is None:
             try:
-                await self._rows.insert_one({"_id": own, "revision": 1, **change})
+                await self._rows.insert_one({"_id": own, "revision": 1, **change}, session=tx)
             except DuplicateKeyError:
+                if tx is not None:
+                    raise  # the transaction is over; whoever opened it begins again
                 return False
             return True
         seen = {"_id": own, "revision": row.get("revision"), "remaining": row["remaining"]}
-        return bool((await self._rows.update_one(seen, {"$set": change, "$inc": {"revision": 1}})).modified_count)
+        return bool((await self._rows.update_one(seen, {"$set": change, "$inc": {"revision": 1}}, session=tx)).modified_count)
 
     async def take(self, resident_id: str, channel: str, kind: str, message_id: str) -> Taken:
         """One send for this message: `none` where nothing allows it, `under_way` where it was taken before and its end is not known."""

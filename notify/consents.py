@@ -8,16 +8,18 @@ are one send. Whatever we count, the platform knows better: its "no" (43101) set
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from kit.clock import now
 from kit.errors import Invalid
+from kit.mongo import Tx
 from notify.channel import Channel
 from notify.consent_store import Consent, Consents
 from notify.kinds import KINDS
 
 Source = Literal["client", "platform"]
-Result = Literal["accept", "reject", "ban", "off"]  # off: switched off in the platform's own settings
+Result = Literal["accept", "reject", "ban", "off", "on"]  # off, on: switched in the platform's own settings
 TWIN = timedelta(minutes=10)
 ENOUGH = 3  # sends in hand, above which a one-time template is not asked for
 PAUSE = timedelta(hours=24)  # after a no, before the same question again
@@ -39,10 +41,12 @@ def after(consent: Consent, answer: Answered, *, long_term: bool) -> Consent:
     said = replace(consent, last_result=answer.result, at=answer.at)
     if answer.result == "reject":
         return said  # of this dialogue; what was allowed before stays
-    if answer.result != "accept":
+    if answer.result in ("ban", "off"):
         return replace(said, remaining=0, for_good=False, twins=())
     if long_term:
         return replace(said, for_good=True)
+    if answer.result == "on":
+        return said  # asks are possible again; nothing is allowed yet
     waiting = [one for one in consent.twins if abs(answer.at - one[1]) <= TWIN]
     twin = next((one for one in waiting if one[0] != answer.source), None)
     if twin is not None:
@@ -51,11 +55,12 @@ def after(consent: Consent, answer: Answered, *, long_term: bool) -> Consent:
     return replace(said, remaining=consent.remaining + 1, twins=(*waiting, (answer.source, answer.at))[-MOST_TWINS:])
 
 
-async def hear(store: Consents, resident_id: str, channel: str, answers: Sequence[Answered], carrier: Channel) -> None:
-    """Keep what was heard of one account, in the order it was said."""
+async def hear(store: Consents, resident_id: str, answers: Sequence[Answered], channel: tuple[str, Channel], tx: Tx | None = None) -> None:
+    """Keep what was heard of one account, in the order it was said. Raises DuplicateKeyError, in a transaction, for one to begin again."""
+    name, carrier = channel
     for answer in answers:
-        long_term = carrier.is_long_term(answer.kind)
-        await store.rewrite(resident_id, channel, answer.kind, lambda consent, a=answer, t=long_term: after(consent, a, long_term=t))  # type: ignore[misc]
+        think = partial(after, answer=answer, long_term=carrier.is_long_term(answer.kind))
+        await store.rewrite(tx, (resident_id, name, answer.kind), think)
 
 
 async def reported(store: Consents, resident_id: str, channel: str, results: Sequence[tuple[str, str]], carrier: Channel | None) -> None:
@@ -65,7 +70,7 @@ async def reported(store: Consents, resident_id: str, channel: str, results: Seq
         raise Invalid("template_unknown", "没有这个消息模板，请刷新小程序后再试")
     words: Mapping[str, Result] = {"accept": "accept", "acceptWithAudio": "accept", "ban": "ban"}
     answers = [Answered(kind, words.get(result, "reject"), "client", now()) for kind, result in results]
-    await hear(store, resident_id, channel, answers, carrier)
+    await hear(store, resident_id, answers, (channel, carrier))
 
 
 async def to_ask(store: Consents, resident_id: str, channel: str, carrier: Channel | None, at_once: int) -> list[dict[str, Any]]:

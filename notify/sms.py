@@ -53,6 +53,9 @@ class SmsPush:
     def template(self, kind: str) -> str | None:
         return self._templates.get(kind)
 
+    def kinds_by_template(self) -> Mapping[str, str]:
+        return {code: kind for kind, code in self._templates.items()}
+
     def is_long_term(self, kind: str) -> bool:
         return False
 

@@ -25,6 +25,9 @@ class WeChatPush:
         found = self._templates.get(kind)
         return found.template_id if found is not None else None
 
+    def kinds_by_template(self) -> Mapping[str, str]:
+        return {one.template_id: kind for kind, one in self._templates.items()}
+
     def is_long_term(self, kind: str) -> bool:
         found = self._templates.get(kind)
         return found is not None and found.long_term

@@ -10,6 +10,7 @@ from bot import wechat, wechat_reply
 from bot.wechat import Account, Signed
 from kit.errors import Invalid, NotFound, Unauthorized
 from kit.wechat_crypto import MAX_BODY, ForgedPush, UnreadablePush
+from miniapp_api import consent_events
 from miniapp_api.gate import Call, Raw, Routes
 
 routes = Routes()
@@ -36,7 +37,10 @@ async def pushed(call: Call, account: str = "") -> Raw:
         raise _forged() from exc
     except UnreadablePush as exc:
         raise Invalid("message_invalid", "消息内容不符合约定") from exc
-    await wechat_reply.take(call.deps.replying, found.name, message)
+    if message.entries:
+        await consent_events.take(call.deps, found.name, message)
+    else:
+        await wechat_reply.take(call.deps.replying, found.name, message)
     if message.kind == "transfer":
         return Raw(*wechat.transfer_reply(found, message))
     return Raw(wechat.SUCCESS, "text/plain; charset=utf-8")

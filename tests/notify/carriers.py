@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from kit.errors import NotReached, Refused, Unknown
 from notify.channel import Outgoing
+from notify.kinds import KINDS
 from notify.push import Account, Reached
 
 NO_CONSENT = {"wechat": "errcode_43101", "alipay": "USER_NOT_SUBSCRIBE"}
@@ -31,6 +32,9 @@ class Platform:
 
     def template(self, kind: str) -> str | None:
         return f"{self.name}-{kind}" if self.kinds is None or kind in self.kinds else None
+
+    def kinds_by_template(self) -> Mapping[str, str]:
+        return {f"{self.name}-{kind}": kind for kind in self.kinds or KINDS}
 
     def is_long_term(self, kind: str) -> bool:
         return kind in self.long_term

@@ -58,7 +58,7 @@ class Post:
         quota[f"{channel}-of-{person}", kind] += times
 
     async def heard(self, person: str, answer: Answered, channel: str = "wechat") -> None:
-        await consents.hear(self.pushing.consents, f"r_{person}", channel, [answer], self.pushing.channels[channel])
+        await consents.hear(self.pushing.consents, f"r_{person}", [answer], (channel, self.pushing.channels[channel]))
 
     async def remaining(self, person: str, kind: str = "case_moved", channel: str = "wechat") -> int:
         found = (await self.pushing.consents.of_resident(f"r_{person}", channel)).get(kind)

@@ -13,7 +13,7 @@ from notify.kinds import KINDS, FieldType
 from notify.values import FITS, for_alipay, for_sms, for_wechat, in_full, wechat_type
 from sandbox.wechat_values import wrong_value
 
-MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(2099, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
+MOMENTS = st.integers(86_400, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 VALUES: Mapping[FieldType, st.SearchStrategy[Any]] = {
     "words": st.text(max_size=80),
     "state": st.text(max_size=12),

@@ -1,0 +1,67 @@
+"""Story: WeChat tells what a resident allowed, took back, or what became of a message. Each event counts once, however often it comes."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from bot.wechat import Incoming
+from kit.mongo import DuplicateKeyError, Tx
+from miniapp_api.wiring import Deps
+from notify import consents
+from notify.channel import Channel
+from notify.consents import Answered, Result
+
+log = logging.getLogger(__name__)
+
+POPUP, CHANGE, SENT = "event:subscribe_msg_popup_event", "event:subscribe_msg_change_event", "event:subscribe_msg_sent_event"
+_TRIES = 3
+
+
+async def take(deps: Deps, account: str, message: Incoming) -> bool:
+    """The event and its effect in one write. False: it was here before. For whom we do not know it is kept as seen, and changes nothing."""
+    carrier = deps.pushing.channels.get("wechat")
+    ours = deps.wechat_accounts[account].appid == deps.settings.wechat_appid
+    found = await deps.residents.identities("wechat", [message.sender]) if ours and carrier is not None else []
+
+    async def together(tx: Tx) -> None:
+        await deps.replying.store.add(tx, account, message, "done")
+        if found and carrier is not None and message.what in (POPUP, CHANGE):
+            await consents.hear(deps.pushing.consents, found[0]["resident_id"], _answers(message, carrier), ("wechat", carrier), tx)
+
+    for _ in range(_TRIES):
+        try:
+            await deps.mongo.transaction(together)
+        except DuplicateKeyError:
+            if await deps.replying.store.is_known(account, message):
+                return False
+            continue  # the first answer about a template met another one
+        break
+    if message.what == SENT:
+        await _receipts(deps, message)
+    return True
+
+
+def _answers(message: Incoming, carrier: Channel) -> list[Answered]:
+    """What the dialogue said, or what was changed in WeChat's own settings: a no there ends what was allowed before."""
+    at, kinds = datetime.fromtimestamp(message.created, UTC), carrier.kinds_by_template()
+    words: dict[str | None, Result] = {"accept": "accept", "reject": "reject"}
+    if message.what == CHANGE:
+        words = {"accept": "on", "reject": "off"}
+    said: list[Answered] = []
+    for entry in message.entries:
+        kind, status = kinds.get(entry.get("TemplateId", "")), entry.get("SubscribeStatusString")
+        if kind is not None and status in words:
+            said.append(Answered(kind, words[status], "platform", at))
+    return said
+
+
+async def _receipts(deps: Deps, message: Incoming) -> None:
+    """WeChat's word on messages it took before. Said again it says the same."""
+    for entry in message.entries:
+        word = _word(entry)
+        if not await deps.messages.receipt(entry.get("MsgID", ""), word):
+            log.info("receipt of an unknown message", extra={"word": word})
+
+
+def _word(entry: Mapping[str, str]) -> str:
+    return "delivered" if entry.get("ErrorCode") == "0" else f"not_delivered_{entry.get('ErrorCode', '')[:10]}"
