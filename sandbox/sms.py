@@ -24,7 +24,6 @@ from sandbox.templates import variables
 
 VERSION = "2017-05-25"
 LONGEST = 35  # characters of a variable
-NUMBERS = 1000  # in one call
 LIMITS = ((60, 1, "分钟"), (3600, 5, "小时"), (86400, 10, "天"))  # seconds, messages to one phone, as it is called
 DELIVERED = 3  # SendStatus: 1 waits for the receipt, 2 failed
 _PHONE = re.compile(r"(?:\+86|\+|0086|86)?(1[3-9][0-9]{9})")
@@ -67,8 +66,6 @@ class Sms:
 
     def _send(self, given: dict[str, str]) -> dict[str, Any]:
         phones = [_phone(one) for one in given.get("PhoneNumbers", "").split(",")]
-        if len(phones) > NUMBERS:
-            raise Refusal("isv.MOBILE_COUNT_OVER_LIMIT", "手机号码数量超过限制")
         if given.get("SignName") != self._sign:
             raise Refusal("isv.SMS_SIGNATURE_ILLEGAL", "该账号下找不到对应签名")
         if given.get("TemplateCode") not in self._templates:
