@@ -1,6 +1,7 @@
 """Registration: what cannot show our fields is refused before the first push, with everything that is wrong; and the account's own templates."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +110,10 @@ def test_a_one_time_template_registered_as_long_term_is_told() -> None:
 
 def test_every_type_that_fits_something_is_one_of_wechats() -> None:
     assert {wechat_type(key) for kind in KINDS.values() for key in kind.wechat} <= set(FITS)
+
+
+def test_operators_read_of_every_kind_which_template_to_apply_for() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    for kind in KINDS.values():
+        places = "、".join(f"`{place}` {name}" for place, name in kind.wechat.items())
+        assert (f"| `{kind.key}` | {kind.title} | {places} | {'有' if kind.sms else ''} |" in told) == bool(kind.fields), kind.key
