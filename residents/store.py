@@ -8,7 +8,7 @@ from typing import Any, cast
 from kit.clock import now
 from kit.crypto import Keyring
 from kit.ids import new_id
-from kit.mongo import ASCENDING, IndexModel, Mongo, Tx
+from kit.mongo import ASCENDING, Collection, IndexModel, Mongo, Tx
 from residents import challenge_store, consent_store, grant_store, kiosk_store, link_store, preference_store, session_store, tries
 from residents.challenge_store import Challenges
 from residents.consent_store import PolicyConsents
@@ -23,8 +23,9 @@ INDEXES = {
     "identities": [
         IndexModel([("resident_id", ASCENDING)]),
         IndexModel([("union_index", ASCENDING)], partialFilterExpression={"union_index": {"$type": "string"}}),
+        IndexModel([("channel", ASCENDING), ("resident_id", ASCENDING)], name="on_channel"),
     ],
-    "residents": [IndexModel([("person_id", ASCENDING)])],
+    "residents": [IndexModel([("person_id", ASCENDING), ("_id", ASCENDING)], name="in_order")],
     "persons": [IndexModel([("id_index", ASCENDING)], unique=True)],
     **session_store.INDEXES,
     **challenge_store.INDEXES,
@@ -210,6 +211,36 @@ class Residents:
         }
         await self._persons.update_one({"_id": person_id}, {"$set": person}, upsert=True, session=tx)
 
+    # everybody, page by page and in order
+
+    async def alone(self, after: str, limit: int) -> list[str]:
+        """Accounts behind which nobody stands."""
+        found = self._residents.find({"person_id": None, "_id": {"$gt": after}}, {"_id": 1}).sort("_id", ASCENDING).limit(limit)
+        return [row["_id"] async for row in found]
+
+    async def people(self, after: str, limit: int) -> list[str]:
+        """Persons who have an account, each once; `limit` or, where one has several accounts, fewer."""
+        found = self._residents.find({"person_id": {"$gt": after}}, {"_id": 0, "person_id": 1}).sort("person_id", ASCENDING).limit(limit)
+        return list(dict.fromkeys([row["person_id"] async for row in found]))
+
+    async def accounts_of_people(self, people: Sequence[str]) -> dict[str, str]:
+        """Resident id -> person."""
+        return {row["_id"]: row["person_id"] async for row in self._residents.find({"person_id": {"$in": list(people)}}, {"person_id": 1})}
+
+    async def on_channel(self, resident_ids: Sequence[str], channel: str) -> set[str]:
+        """Those of them who have an account there."""
+        wanted = {"channel": channel, "resident_id": {"$in": list(resident_ids)}}
+        return {row["resident_id"] async for row in self._identities.find(wanted, {"_id": 0, "resident_id": 1})}
+
+    async def count_alone(self) -> int:
+        return int(await self._residents.count_documents({"person_id": None}))
+
+    async def count_people(self) -> int:
+        return await _different(self._residents, {"person_id": {"$gt": ""}}, "person_id")
+
+    async def count_on(self, channel: str) -> int:
+        return await _different(self._identities, {"channel": channel}, "resident_id")
+
     def union_index(self, union: str | None) -> str | None:
         return self._keys.index("union", union) if union else None
 
@@ -228,6 +259,12 @@ class Residents:
     def _identity(self, row: dict[str, Any]) -> Identity:
         account = self._keys.open(row["account"], f"identities/account/{row['_id']}")
         return Identity(row["_id"], row["channel"], account, row["resident_id"], row["seen_at"], row["created_at"])
+
+
+async def _different(collection: Collection, wanted: dict[str, Any], field: str) -> int:
+    """How many values of `field` there are, counted by the database, which reads nothing but an index for it."""
+    found = collection.aggregate([{"$match": wanted}, {"$group": {"_id": f"${field}"}}, {"$count": "values"}])
+    return sum([int(row["values"]) async for row in found])
 
 
 def _theirs(person_id: str | None, resident_id: str) -> dict[str, Any]:

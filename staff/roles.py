@@ -34,17 +34,21 @@ Permission = Literal[
     "accounts.unlock",
     "accounts.reset",
     "audit.read",
+    "broadcast.read",
+    "broadcast.write",
+    "broadcast.approve",
+    "broadcast.stop",
 ]
 ROLES: tuple[Role, ...] = get_args(Role)
 ADMINS: frozenset[Role] = frozenset({"system_admin", "security_admin", "audit_admin"})
 GRANTED: dict[Role, frozenset[Permission]] = {
     "cashier": frozenset({"refund.request", "orders.read", "reconcile.read", "discrepancy.note"}),
-    "approver": frozenset({"refund.approve", "orders.read"}),
+    "approver": frozenset({"refund.approve", "orders.read", "broadcast.read", "broadcast.approve", "broadcast.stop"}),
     "accountant": frozenset({"reconcile.read", "discrepancy.note"}),
     "window": frozenset({"window.read"}),
     "hotline": frozenset({"hotline.read"}),
-    "content_editor": frozenset({"content.read"}),
-    "supervisor": frozenset({"supervision.read"}),
+    "content_editor": frozenset({"content.read", "broadcast.read", "broadcast.write", "broadcast.stop"}),
+    "supervisor": frozenset({"supervision.read", "broadcast.read", "broadcast.stop"}),
     "system_admin": frozenset({"accounts.read", "accounts.create", "accounts.disable"}),
     "security_admin": frozenset({"accounts.read", "accounts.grant", "accounts.unlock", "accounts.reset"}),
     "audit_admin": frozenset({"audit.read"}),
