@@ -16,7 +16,7 @@ from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from notify.answers import CODES, Verdict, judged
 from notify.kinds import KINDS
-from notify.templates import Template, default_places
+from notify.templates import Template, compared, default_places
 from notify.wechat import SEND, WeChatPush
 from tests.listener import listening
 from tests.notify.outgoing import make_out
@@ -134,6 +134,14 @@ async def test_values_of_a_release_before_are_sent_as_they_are(world: Outside, w
     rendered = {key: {"value": value} for key, value in zip(default_places("case_moved"), ("旧", "已办结", "12:00", "无", "A1"), strict=True)}
     await push.send(await world.openid(person), make_out(rendered=rendered))
     assert (await phone(world, person))[0]["data"] == rendered
+
+
+async def test_the_accounts_own_templates_are_asked_for_and_agree_with_every_kind(world: Outside, wechat: WeChat) -> None:
+    mine = world.accounts["wechat"]
+    templates = [Template(kind, own, default_places(kind), kind in mine["long_term"]) for kind, own in mine["templates"].items()]
+    found = compared(templates, (await wechat.ask("/wxaapi/newtmpl/gettemplate"))["data"])
+    assert {one.template.kind for one in found} == {kind.key for kind in KINDS.values() if kind.fields}
+    assert [one for one in found if one.wrong or one.title != KINDS[one.template.kind].title] == []
 
 
 async def test_nobodys_account_and_nobodys_template_are_refused_by_their_own_codes(world: Outside, wechat: WeChat) -> None:
