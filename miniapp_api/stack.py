@@ -175,12 +175,14 @@ class Stack:
             "ZHANGBAN_WECHAT_URL": self.sandbox,
             "ZHANGBAN_WECHAT_APPID": wechat["appid"],
             "ZHANGBAN_WECHAT_SECRET": wechat["secret"],
-            "ZHANGBAN_WECHAT_TEMPLATES": json.dumps(wechat["templates"]),
+            "ZHANGBAN_WECHAT_TEMPLATES": json.dumps(_registered(wechat)),
             "ZHANGBAN_WECHAT_MESSAGES": json.dumps(wechat["messages"]),
             "ZHANGBAN_ALIPAY_GATEWAY": f"{self.sandbox}/gateway.do",
             "ZHANGBAN_ALIPAY_APP_ID": alipay["app_id"],
             "ZHANGBAN_ALIPAY_APP_PRIVATE_KEY": alipay["app_private_key"],
             "ZHANGBAN_ALIPAY_PUBLIC_KEY": alipay["alipay_public_key"],
+            "ZHANGBAN_ALIPAY_TEMPLATES": json.dumps(_registered(alipay)),
+            "ZHANGBAN_SMS": json.dumps(_sms(accounts["sms"], f"{self.sandbox}/sms/")),
             "ZHANGBAN_PUBLIC_URL": self.api,
             "ZHANGBAN_STATEMENTS": str(self.data / "statements"),
             "ZHANGBAN_WECHAT_PAY": json.dumps(wechat["pay"] | {"use": "v3", "url": self.sandbox}),
@@ -208,6 +210,17 @@ class Stack:
         log = self.children[name].log
         tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
         raise DidNotStart(f"{name} 没有启动，请看日志 {log}\n{tail}")
+
+
+def _registered(account: dict[str, Any]) -> dict[str, Any]:
+    """Kind -> the platform's id, and whether a person allows it once for good."""
+    long_term = account["long_term"]
+    return {kind: {"id": own, "long_term": True} if kind in long_term else own for kind, own in account["templates"].items()}
+
+
+def _sms(account: dict[str, Any], url: str) -> dict[str, Any]:
+    codes = {kind: template["code"] for kind, template in account["templates"].items()}
+    return {"provider": "aliyun", "url": url, **account, "templates": codes}
 
 
 def _dev_keys(path: Path) -> dict[str, str]:
