@@ -47,6 +47,16 @@ class Row:
     until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ParkedRow:
+    """A row that failed again and again, and why it did the last time."""
+
+    key: str
+    kind: str
+    error: str
+    parked_at: datetime
+
+
 Handler = Callable[[Row], Awaitable[None]]
 
 
@@ -146,6 +156,11 @@ class Outbox:
         """waiting | done | parked, or None: no such row."""
         row = await self._rows.find_one({"_id": key}, {"state": 1})
         return None if row is None else str(row["state"])
+
+    async def parked(self, kinds: Collection[str], most: int) -> list["ParkedRow"]:
+        """What an operator looks at, the oldest first."""
+        found = self._rows.find({"state": "parked", "kind": {"$in": list(kinds)}}).sort("due_at", ASCENDING).limit(most)
+        return [ParkedRow(row["_id"], row["kind"], str(row.get("last_error") or ""), row["parked_at"]) async for row in found]
 
     async def retry_parked(self, key: str) -> bool:
         """An operator's decision; True if the row was parked. It goes on as a repetition: whoever handles it asks before acting."""

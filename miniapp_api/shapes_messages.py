@@ -19,6 +19,7 @@ class ChannelOutcome(Told):
     reason: str | None = Field(default=None, description="为什么没有用这个渠道，或为什么没有送到")
     text: str = Field(description="结果和原因，可以直接显示给居民")
     answer: str | None = Field(default=None, description="平台的回答：它的消息编号或错误代码")
+    receipt: str | None = Field(default=None, description="平台后来的回执：delivered，或没有送达的代码")
     at: str | None = None
 
 
@@ -79,4 +80,5 @@ def channel_outcome(name: str, one: Mapping[str, Any]) -> ChannelOutcome:
     at = one.get("at")
     words = receipts.in_words(one["outcome"], one.get("reason"))
     when = at_edge(at) if isinstance(at, datetime) else None
-    return ChannelOutcome(channel=name, outcome=one["outcome"], reason=one.get("reason"), text=words, answer=one.get("answer"), at=when)
+    more = {key: one.get(key) for key in ("reason", "answer", "receipt")}
+    return ChannelOutcome(channel=name, outcome=one["outcome"], text=words, at=when, **more)

@@ -102,7 +102,7 @@ class _Walk:
     @property
     def until(self) -> datetime:
         at: datetime = self.message["at"]
-        return at + timedelta(hours=self.kind.hours)
+        return at + worth(self.kind.key)
 
     def before(self, channel: str) -> Mapping[str, Any]:
         """What is written down of this channel already."""
@@ -112,7 +112,12 @@ class _Walk:
 
 def rows(owns: Sequence[tuple[str, str]]) -> list[tuple[str, dict[str, Any], datetime | None]]:
     """Outbox rows for messages just written: (message id, kind)."""
-    return [(f"push:{own}", {"message_id": own}, now() + timedelta(hours=KINDS[kind].hours)) for own, kind in owns]
+    return [(f"push:{own}", {"message_id": own}, now() + worth(kind)) for own, kind in owns]
+
+
+def worth(kind: str) -> timedelta:
+    """How long a push of this kind helps."""
+    return timedelta(hours=KINDS[kind].hours)
 
 
 async def push(pushing: Pushing, row: Row) -> None:

@@ -31,6 +31,10 @@ _REASONS = {
     "account_unknown": "平台不认识这个账号",
     "interrupted": "发送时服务中断",
     "retried": "工作人员处理后重新发送",
+    "template_unknown": "平台上没有这个模板",
+    "values_refused": "模板的字段和登记的不一样",
+    "page_unknown": "小程序里没有这个页面",
+    "not_understood": "没有见过的错误代码",
 }
 
 
@@ -39,3 +43,7 @@ def in_words(outcome: str, reason: str | None) -> str:
     said = _OUTCOMES.get(outcome, outcome)
     why = "已由其他渠道送达" if (reason or "").startswith("sent_by_") else _REASONS.get(reason or "")
     return f"{said}：{why}" if why else said
+
+
+def reason_in_words(reason: str) -> str:
+    return _REASONS.get(reason, reason)

@@ -107,6 +107,9 @@ class Messages:
         shown = {"kind": 1, "at": 1, "channels": 1, "parked_at": 1}
         return [row async for row in self._messages.find({"parked_at": {"$type": "date"}}, shown).sort("parked_at", ASCENDING).limit(limit)]
 
+    async def parked_count(self) -> int:
+        return int(await self._messages.count_documents({"parked_at": {"$type": "date"}}))
+
     async def reopen(self, tx: Tx, row: Mapping[str, Any]) -> bool:
         """Its parked channels may be tried again. False: somebody was first."""
         places = [name for name, one in row["channels"].items() if one["outcome"] == "parked"]

@@ -33,6 +33,7 @@ async def ready(call: Call) -> Raw:
 async def figures(call: Call) -> Raw:
     for state, count in (await call.deps.outbox.counts()).items():
         metrics.outbox_rows.labels(state).set(count)
+    metrics.pushes_parked.set(await call.deps.messages.parked_count())
     metrics.discrepancies_open.set(await call.deps.discrepancies.open_count())
     metrics.outbox_age.set(await call.deps.outbox.oldest_due_seconds())
     for age, as_of in ((metrics.catalogue_age, call.deps.catalogue.state.as_of), (metrics.publications_age, call.deps.publications.state.as_of)):
