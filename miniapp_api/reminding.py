@@ -14,10 +14,11 @@ from typing import Any
 from cases.licences import is_valid
 from cases.moves import projection_of
 from core.licences import Licence
+from core.subjects import person_key
 from core.types import CaseState
 from kit.clock import now
 from kit.errors import Outside
-from kit.mongo import DuplicateKeyError, Tx
+from kit.mongo import DuplicateKeyError, PyMongoError, Tx
 from miniapp_api import telling
 from miniapp_api.still_due import look
 from miniapp_api.wiring import Deps
@@ -59,10 +60,19 @@ async def plant_for_bill(deps: Deps, tx: Tx | None, person_id: str, bill_id: str
 
 
 async def plant_for_licences(deps: Deps, person_id: str, licences: Sequence[Licence]) -> None:
-    """The person's own licences, as the core just told them. Called where a resident reads them and by the sweep (licence_sweep.py)."""
+    """The person's own licences, as the core just told them."""
     at = now()
     soon = [one for one in licences if is_valid(one, at) and one.expires_at is not None and one.expires_at < at + AHEAD]
     await plant(deps, None, [(one.expires_at, reminders.LICENCE, one.licence_id, person_id, {"licence_id": one.licence_id}) for one in soon])
+
+
+async def licences_read(deps: Deps, person_id: str, subject_key: str, licences: Sequence[Licence]) -> None:
+    """Called where somebody looks at licences: their own are watched. Nothing here keeps them from seeing them; the sweep comes by again."""
+    if subject_key == person_key(person_id):
+        try:
+            await plant_for_licences(deps, person_id, licences)
+        except (PyMongoError, TimeoutError) as exc:
+            log.warning("licences not watched", extra={"error": type(exc).__name__})
 
 
 async def plant_for_appointment(deps: Deps, tx: Tx, booked: Booked) -> None:

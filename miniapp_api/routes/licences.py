@@ -14,6 +14,7 @@ from kit.clock import at_edge, now
 from kit.errors import Conflict, NotFound, Outside, Refused, Unavailable
 from miniapp_api.gate import Call, Routes
 from miniapp_api.may import may_use_licences
+from miniapp_api.reminding import licences_read
 from miniapp_api.routes.files import owner_of
 from miniapp_api.shapes import OwnPage
 from miniapp_api.shapes_licences import Authorization, Authorize, LicenceEntries, LicenceEntry, LicenceUse, LicenceUseList
@@ -25,10 +26,11 @@ _STATES = {LicenceState.VALID: "有效", LicenceState.EXPIRED: "已过期", Lice
 
 @routes.add("GET", "/v1/licences", who="resident", summary="我的证照", reply=LicenceEntries)
 async def listed(call: Call) -> LicenceEntries:
-    bound(call.resident)
-    found = await call.deps.applying.licensing.shelf.of(owner_of(call).key, fresh=True)
+    person_id, subject_key = bound(call.resident), owner_of(call).key
+    found = await call.deps.applying.licensing.shelf.of(subject_key, fresh=True)
     if found is None:
         return LicenceEntries(items=[], known=False, text="暂时查不到证照，请稍后再看；办事可先上传材料")
+    await licences_read(call.deps, person_id, subject_key, found)
     return LicenceEntries(items=[_entry(one) for one in found], known=True, text=f"共 {len(found)} 张证照")
 
 

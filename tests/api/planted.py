@@ -19,6 +19,7 @@ from PIL import Image
 from kit.clock import BEIJING, now
 from kit.mongo import Mongo
 from miniapp_api import settings, wiring
+from miniapp_api.reminding import Booked, plant_for_appointment
 from miniapp_api.stack import Stack
 from miniapp_api.wiring import Deps
 from tests.api.desk import make_desk
@@ -85,6 +86,7 @@ async def plant(house: House, channel: str = "wechat") -> Planted:
     await _show_a_licence(planted)
     await _allow(planted)
     await _correct(planted)
+    await _book(planted)
     await planted.house.move(planted.ids["case_no"], "accepted")
 
     async def told() -> Any:
@@ -134,6 +136,13 @@ async def _correct(planted: Planted) -> None:
     right = {"answers": {"address": f"望江路{planted.canaries['corrected']}巷8号"}}
     done = await resident.api("POST", f"/v1/cases/{case_no}/corrections", right, headers={"Idempotency-Key": uuid.uuid4().hex})
     assert done.status == 200, done.body
+
+
+async def _book(planted: Planted) -> None:
+    """An appointment, of which they are to be reminded."""
+    booked = Booked(f"ap_{word()}", planted.resident.person["person"], "居住证申领", now() + timedelta(days=10), "政务服务大厅", "A001")
+    async with inside(planted.house.stack) as deps:
+        await deps.mongo.transaction(lambda tx: plant_for_appointment(deps, tx, booked))
 
 
 async def upload(resident: Resident, name: str) -> str:
