@@ -43,6 +43,15 @@ OF_TALK: Mapping[str, Held] = {
         Stays("owner", "账号存在期间"),
         (Part(of_residents(), shown("channel", "template_key", "last_result", "remaining", "at"), "delete"),),
     ),
+    "reminders": Held(
+        "message",
+        "到期提醒：哪一件、什么时候到期",
+        Stays("index", "到期之后 30 天", 30, "due_at"),
+        (Part(of_addresses("person_id"), shown("kind", "about", "due_at", "remind_at", "state"), "delete"),),
+    ),
+    "reminder_sweeps": Held(
+        "technical", "证照到期查到哪一位", Stays("hand", "只有一行，查过一遍就清空"), why="只有一个编号，说不出是谁的什么，一天之内换成别的"
+    ),
     "conversations": Held(
         "conversation",
         "智能咨询的对话（加密）",
