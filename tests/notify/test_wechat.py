@@ -327,6 +327,23 @@ async def test_a_token_wechat_insists_on_although_it_refuses_it_is_forced_once_f
         assert [one for one in results if isinstance(one, Exception)] == [] and group.tokens.count(True) == 1
 
 
+async def test_a_token_that_came_between_the_look_and_the_lock_is_taken(redis_url: str) -> None:
+    class Overtaken(Redis):
+        async def add(self, key: str, value: str, seconds: int) -> bool | None:
+            await self.put(key.removesuffix(":lock"), "T2", 60)
+            return await super().add(key, value, seconds)
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"errcode": 0, "with": request.query.get("access_token")})
+
+    async with listening(answer) as url:
+        http, redis, account = Counted(url), Overtaken(redis_url), WeChatAccount(url, f"wx{id(answer)}", "secret")
+        assert (await WeChat(http, redis, account).call("/send", {}))["with"] == "T2" and http.tokens == []
+        await redis.forget(f"wechat:token:{account.appid}")
+        await redis.close()
+        await http.close()
+
+
 async def test_asking_is_a_get_with_the_same_token(redis_url: str) -> None:
     async def answer(request: web.Request) -> web.Response:
         if "stable_token" in request.path:
