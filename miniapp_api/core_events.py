@@ -6,24 +6,25 @@ before, or two writers meet, each is written on its own.
 
 import logging
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from core.types import CoreEvent
+from core.types import BillIssued, CoreEvent, read_event
 from kit.errors import Outside
 from kit.gather import Gathered
 from kit.mongo import DuplicateKeyError, Tx
-from miniapp_api import case_moved
+from miniapp_api import bill_issued, case_moved
 from miniapp_api.wiring import Deps
 
 log = logging.getLogger(__name__)
 
+Event = CoreEvent | BillIssued
 Outcome = Literal["applied", "repeated", "not_ours"]
 TOGETHER = 50  # events of one transaction
 
 
-async def take(deps: Deps, events: Sequence[CoreEvent]) -> list[Outcome]:
+async def take(deps: Deps, events: Sequence[Event]) -> list[Outcome]:
     """What became of each, in the same order."""
     if len({event.event_id for event in events}) == len(events):
         try:
@@ -34,25 +35,31 @@ async def take(deps: Deps, events: Sequence[CoreEvent]) -> list[Outcome]:
     return [(await take(deps, [event]))[0] for event in events]
 
 
-async def _together(deps: Deps, events: Sequence[CoreEvent]) -> list[Outcome]:
-    async def all_of_it(tx: Tx) -> list[bool]:
-        await deps.cases.first_time(tx, [(event.event_id, event.case_no) for event in events])
-        return await case_moved.apply(deps, tx, events)
+async def _together(deps: Deps, events: Sequence[Event]) -> list[Outcome]:
+    moves = [event for event in events if isinstance(event, CoreEvent)]
+    bills = [event for event in events if isinstance(event, BillIssued)]
 
-    ours = await deps.mongo.transaction(all_of_it)
-    return ["applied" if one else "not_ours" for one in ours]
+    async def all_of_it(tx: Tx) -> dict[str, Outcome]:
+        await deps.cases.first_time(tx, [(event.event_id, event.case_no) for event in events])
+        became: dict[str, Outcome] = dict(zip((move.event_id for move in moves), await case_moved.apply(deps, tx, moves), strict=True))
+        for bill in bills:
+            became[bill.event_id] = await bill_issued.apply(deps, tx, bill)
+        return became
+
+    became = await deps.mongo.transaction(all_of_it)
+    return [became[event.event_id] for event in events]
 
 
 class Intake:
     """For events that come one by one, each waiting for its own answer: those under way at the same time are taken together."""
 
     def __init__(self, deps: Deps) -> None:
-        async def trip(events: Sequence[CoreEvent]) -> Sequence[Outcome]:
+        async def trip(events: Sequence[Event]) -> Sequence[Outcome]:
             return await take(deps, events)
 
         self._take = Gathered(trip, most=TOGETHER)
 
-    async def take(self, event: CoreEvent) -> Outcome:
+    async def take(self, event: Event) -> Outcome:
         """Returns when the effect is durable."""
         return await self._take(event)
 
@@ -74,10 +81,10 @@ async def take_feed(deps: Deps, pages: int = 20) -> int:
     return new
 
 
-async def _read(deps: Deps, raw: dict[str, object]) -> CoreEvent | None:
+async def _read(deps: Deps, raw: dict[str, Any]) -> Event | None:
     """None: it cannot be read, and is kept for somebody to look at."""
     try:
-        return CoreEvent.model_validate(raw)
+        return read_event(raw)
     except ValidationError as exc:
         log.error("core event parked", extra={"problems": len(exc.errors()), "event_id": str(raw.get("event_id"))[:64]})
         await deps.cases.park_event(raw, "; ".join(".".join(str(part) for part in one["loc"]) for one in exc.errors())[:500])

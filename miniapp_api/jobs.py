@@ -15,7 +15,7 @@ from content.sync import reshape, sync, take_effect
 from kit.clock import now
 from kit.outbox import Handler, Row, Worker
 from kit.repeat import every
-from miniapp_api import file_refused, identity_told, old_rows, payment_told
+from miniapp_api import broadcasting, file_refused, identity_told, licence_sweep, old_rows, payment_told, reminding
 from miniapp_api.after_payment import TELL
 from miniapp_api.core_events import look_at_feed
 from miniapp_api.identity_changed import TELL as IDENTITY_TELL
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 CLOCK_SECONDS = 60.0
 PUSHES_AT_ONCE = 128
+REMIND_SECONDS = 60.0
+BROADCAST_SECONDS = 1.0
 RECONCILE_SECONDS = 600.0
 SWEEP_SECONDS = 600.0
 FORGET_SECONDS = 86_400.0
@@ -119,6 +121,9 @@ async def run(deps: Deps) -> None:
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: sync_items(deps))),
         asyncio.create_task(every(CLOCK_SECONDS, lambda: look_at_clocks(deps), "days of first replies not looked at")),
         asyncio.create_task(every(deps.settings.feed_seconds, lambda: take_publications(deps))),
+        asyncio.create_task(every(REMIND_SECONDS, lambda: remind(deps), "nobody reminded")),
+        asyncio.create_task(every(BROADCAST_SECONDS, lambda: broadcasting.run_due(deps), "broadcast put off")),
+        asyncio.create_task(every(SWEEP_SECONDS, lambda: look_for_licences(deps), "licences not looked at")),
         asyncio.create_task(every(RECONCILE_SECONDS, lambda: reconcile_by_itself(deps), "not reconciled")),
         asyncio.create_task(every(SWEEP_SECONDS, lambda: sweep_files(deps), "files not swept")),
         asyncio.create_task(every(FORGET_SECONDS, lambda: forget_what_is_due(deps), "not forgotten in time")),
@@ -140,6 +145,16 @@ async def look_at_clocks(deps: Deps) -> None:
     """行政许可法 §32: five working days for the first word about an application."""
     await deps.workdays.refresh()
     await deem_accepted(deps.case_clocks, deps.workdays.current, now())
+
+
+async def remind(deps: Deps) -> None:
+    if told := await reminding.remind(deps):
+        log.info("residents reminded", extra={"reminders": told})
+
+
+async def look_for_licences(deps: Deps) -> None:
+    """Those of residents who do not look at them themselves."""
+    await licence_sweep.sweep_licences(deps)
 
 
 async def sync_items(deps: Deps) -> None:

@@ -6,7 +6,7 @@ import orjson
 from pydantic import ValidationError
 
 from core.signature import WINDOW, Forged, check_event
-from core.types import CoreEvent
+from core.types import read_event
 from kit.errors import Invalid, NotFound, Unauthorized
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.settings import secret
@@ -28,7 +28,7 @@ async def core_event(call: Call) -> Raw:
     except Forged as exc:
         raise Unauthorized(exc.reason, "签名校验未通过") from exc
     try:
-        event = CoreEvent.model_validate(orjson.loads(request.body))
+        event = read_event(orjson.loads(request.body))
     except (ValidationError, orjson.JSONDecodeError) as exc:
         raise Invalid("event_invalid", "事件内容不符合约定") from exc
     try:
