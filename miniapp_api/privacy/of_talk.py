@@ -37,6 +37,12 @@ OF_TALK: Mapping[str, Held] = {
         Stays("job", CIVIL, THREE_YEARS, "at"),
         (Part(of_addresses("person_id"), shown("kind", "case_no", "text", "at", "read_at", "channels"), "delete"),),
     ),
+    "broadcasts": Held(
+        "staff",
+        "群发的内容、范围和条数",
+        Stays("hand", "发过什么、谁批准的，供查证"),
+        why="不是居民；发给了谁只在各人的收件箱里，发的时候记着发到哪个编号，发完就清掉",
+    ),
     "consents": Held(
         "message",
         "订阅消息的次数",
