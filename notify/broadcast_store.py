@@ -127,7 +127,7 @@ class Broadcasts:
     # figures
 
     async def outcomes(self, own: str) -> tuple[dict[str, dict[str, int]], int]:
-        """channel -> outcome -> messages, and messages of which no channel has been tried. Read from the index alone: about a second for a million (one index key each)."""
+        """channel -> outcome -> messages, and messages of which no channel has been tried. Read from the index alone."""
         mine = {"broadcast_id": {"$eq": own, "$type": "string"}}  # the index is partial, and must be told so
         by = {name: f"$channels.{name}.outcome" for name in CHANNELS}
         counted: dict[str, dict[str, int]] = {name: {} for name in CHANNELS}
