@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from bench.figures import progress
+from bench.notify import spent
 from bench.notify.people import Somebody, Teller, settle
 from bench.notify.provider import Provider
 from bench.pay.prepared import keyring
@@ -62,6 +63,12 @@ class House:
             if time.monotonic() > end:
                 raise SystemExit(f"推送 {seconds:.0f} 秒后仍有 {left} 条没有办完")
             time.sleep(0.1)
+
+    def spent(self) -> dict[str, float]:
+        """CPU seconds so far, by process; `test` is the bench itself."""
+        pids = {name: child.pid for name, child in self.stack.children.items() if child.alive}
+        pids |= {name: store.pid for name, store in (("mongod", self.stack.mongod), ("redis", self.stack.redis)) if store is not None and store.pid}
+        return {name: spent.seconds([pid]) for name, pid in {**pids, "provider": self.provider.pid}.items()} | {"test": time.process_time()}
 
 
 @contextmanager

@@ -6,7 +6,7 @@ one, not the sandbox: at 500 sends a second the sandbox's SQLite would take from
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.figures import percentile, progress, report
 from bench.notify import at_times
@@ -28,10 +28,11 @@ def measure(house: House) -> None:
         progress(f"  每秒 {rate} 个事件，{seconds} 秒")
         whom = people[: rate * seconds]
         house.provider.forget()
+        before = house.spent()
         told = house.tell(at_times.send(house.stack.api, _signed(house, whom, house.next_version()), rate))
         gaps = _gaps(house, whom, told)
         house.quiet()
-        _say(told, gaps)
+        _say(told, gaps, {name: spent - before.get(name, 0.0) for name, spent in house.spent().items()})
         about = f"core event due to subscribe call arriving, {rate} signed webhooks/s for {seconds} s, one API, one worker, all on this machine"
         report(f"push_p95_ms_{rate}", percentile(gaps, 0.95), "ms", "lower", aim, about, len(gaps))
 
@@ -60,7 +61,8 @@ def gaps(people: Sequence[Somebody], told: Sequence[Told], calls: Sequence[Call]
     return [(arrived[one.openid][0] - event.due) * 1000 for one, event in zip(people, told, strict=True)]
 
 
-def _say(told: Sequence[Told], found: Sequence[float]) -> None:
+def _say(told: Sequence[Told], found: Sequence[float], cpu: Mapping[str, float]) -> None:
     late, acked = (percentile(some, 0.95) * 1000 for some in ([one.late for one in told], [one.acked for one in told]))
     middle, worst = percentile(found, 0.5), max(found)
     progress(f"  推送 p50 {middle:.0f} ms，最慢 {worst:.0f} ms；应答 p95 {acked:.0f} ms；测试自己迟发 p95 {late:.1f} ms")
+    progress("  CPU 秒：" + "，".join(f"{name} {spent:.1f}" for name, spent in sorted(cpu.items(), key=lambda one: -one[1])))
