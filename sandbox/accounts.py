@@ -88,7 +88,7 @@ def _add_templates(made: dict[str, Any]) -> bool:
     before = json.dumps(made)
     for party, length in (("wechat", 32), ("alipay", 24)):
         own = made[party]
-        own["templates"] = {key: secrets.token_urlsafe(length) for key in TEMPLATES} | own.get("templates", {})
+        own["templates"] = {key: own.get("templates", {}).get(key) or secrets.token_urlsafe(length) for key in TEMPLATES}
         own["long_term"] = list(LONG_TERM)
     sms = made.setdefault("sms", {"access_key_id": f"LTAIsandbox{secrets.token_hex(6)}", "access_key_secret": secrets.token_hex(15)})
     known = sms.get("templates", {})

@@ -237,6 +237,7 @@ def _message_controls(app: Sanic[Any, Any], parts: tuple[Subscriptions, AlipayMe
         ("POST", "/wechat/messages", chats.say),
         ("POST", "/alipay/consents", alipay_messages.tap),
         ("GET", "/people/<person:str>/consents", phones.consents),
+        ("GET", "/templates", phones.templates),
     ):
         app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())
 

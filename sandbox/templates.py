@@ -53,6 +53,5 @@ TEMPLATES: Mapping[str, Template] = {
         sms="您的政务服务账号有变动：${what}。如非本人操作，请致电12345。",
     ),
     "notice": Template("政务服务通知", _NOTICE),
-    "notice_urgent": Template("紧急通知", _NOTICE),
 }
 LONG_TERM = ("notice",)  # a person allows these once for good, at WeChat and at Alipay; the others once for each message

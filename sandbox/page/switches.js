@@ -15,7 +15,14 @@ const PUSHED = [
 const SHUFFLE = { name: "shuffle", text: "乱序：先后打乱" };
 const STOPPED = { name: "down", text: "停推：推不出去" };
 const PARTIES = {
-  wechat: { text: "微信", switches: SERVER },
+  wechat: {
+    text: "微信",
+    switches: [
+      ...SERVER,
+      { name: "quota_used", text: "订阅消息：今天的额度用完（45009）" },
+      { name: "send_errcode", text: "订阅消息：一律回错误码", unit: "号", max: 600000 },
+    ],
+  },
   alipay: { text: "支付宝", switches: [...SERVER, { name: "refund_unknown", text: "退款结果不明：回系统错误" }] },
   wechat_pay: {
     text: "微信支付",
@@ -44,6 +51,19 @@ const PARTIES = {
   wechat_messages: {
     text: "微信客服消息的推送",
     switches: [...PUSHED, STOPPED],
+  },
+  wechat_events: {
+    text: "微信订阅消息的事件",
+    switches: [...PUSHED.slice(0, 2), { name: "json", text: "改用 JSON 格式" }, { name: "off", text: "不推：什么也不说" }],
+  },
+  sms: {
+    text: "短信网关",
+    switches: [
+      ...SERVER,
+      { name: "flow_control", text: "流控：每个号码 1 条/分、5 条/时、10 条/天" },
+      { name: "no_balance", text: "账户余额不足" },
+      { name: "hide_details_ms", text: "发出后查不到", unit: "毫秒", max: 600000, step: 100 },
+    ],
   },
   core_webhook: {
     text: "核心平台的事件推送",

@@ -4,21 +4,13 @@ import { bills } from "./bills.js";
 import { cashier } from "./cashier.js";
 import { chatBox } from "./chat.js";
 import { desk } from "./desk.js";
-import { button, byId, call, clockTime, copy, guarded, h, keptList, moment, shortNo, toast } from "./dom.js";
+import { button, byId, call, clockTime, copy, guarded, h, keptList, shortNo, toast } from "./dom.js";
 import { papers } from "./papers.js";
+import { phoneView } from "./phone.js";
 import { prechecks } from "./prechecks.js";
 import { switches } from "./switches.js";
 
 const POLL_MS = 1500;
-const CHANNELS = { wechat: "微信", alipay: "支付宝" };
-const TEMPLATES = { case_moved: "办件进度提醒", case_corrections: "补正材料提醒", bill_paid: "缴费成功通知", bill_refunded: "退款通知", account_changed: "账号变动提醒" };
-const VALUES = {
-  case_moved: { thing1: "事项", phrase2: "状态", time3: "时间", thing4: "说明", character_string5: "办件编号" },
-  case_corrections: { thing1: "事项", character_string5: "办件编号", number6: "要补正几处", time3: "时间" },
-  bill_paid: { thing1: "项目", amount2: "金额", time3: "支付时间", character_string4: "订单编号" },
-  bill_refunded: { thing1: "项目", amount2: "金额", time3: "退款时间", character_string4: "订单编号" },
-  account_changed: { thing1: "变动", time2: "时间", thing3: "说明" },
-};
 const CODES = [
   { text: "取微信登录码", ask: (person) => call("POST", "/wechat/codes", { person, kind: "login" }), told: "微信登录码，5 分钟内用一次" },
   { text: "取手机号码授权码", ask: (person) => call("POST", "/wechat/codes", { person, kind: "phone" }), told: "手机号码授权码，5 分钟内用一次" },
@@ -93,23 +85,8 @@ byId("person-form").addEventListener("submit", guarded(async (event) => {
   form.reset();
 }));
 
-// what the phones received
-
 let names = new Map();
 const nameOf = (person) => names.get(person) ?? "（查不到的人）";
-const showMessages = keptList(byId("phone-list"), { key: (one) => one.place, make: bubble, empty: "手机上还没有消息。", step: 12 });
-
-function messagesNow(entries) {
-  byId("phone-count").textContent = entries.length ? `${entries.length} 条` : "";
-  showMessages(entries.map((one, place) => ({ ...one, place, name: nameOf(one.person) })).reverse());
-}
-
-function bubble(one) {
-  const labels = VALUES[one.template] ?? {};
-  const values = Object.entries(one.data ?? {}).flatMap(([key, value]) => [h("dt", { text: labels[key] ?? key }), h("dd", { text: String(value?.value ?? value) })]);
-  const head = h("div", { class: "bubble-head" }, h("span", { class: "channel", text: CHANNELS[one.channel] ?? one.channel }), h("strong", { text: one.name }), h("time", { datetime: one.at, text: moment(one.at) }));
-  return { node: h("article", { class: "bubble" }, head, h("h3", { text: TEMPLATES[one.template] ?? one.template ?? `模板 ${one.template_id}` }), h("dl", { class: "facts" }, ...values)) };
-}
 
 // the core's pushes
 
@@ -148,27 +125,31 @@ const showFaults = switches(refresh);
 const showBills = bills(refresh);
 const showOrders = cashier(refresh);
 const showPrechecks = prechecks(refresh);
+const phone = phoneView(refresh);
 let asked = 0;
 let told = 0;
 
 /** Everything at once; an answer older than one already shown is dropped. */
 async function refresh() {
   const own = ++asked;
+  const whose = phone.chosen();
   const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages", "/core/bills", "/wallets/orders", "/core/prechecks"];
   let answers;
   try {
-    answers = await Promise.all(paths.map((path) => call("GET", path)));
+    const consents = whose ? call("GET", `/people/${encodeURIComponent(whose)}/consents`).catch(() => null) : null; // somebody a wiped world has not any more
+    answers = await Promise.all([...paths.map((path) => call("GET", path)), consents]);
   } catch (error) {
     linked(false, error.message);
     return;
   }
   if (own < told) return;
   told = own;
-  const [people, cases, messages, webhooks, faults, chats, owed, wallets, checks] = answers;
+  const [people, cases, messages, webhooks, faults, chats, owed, wallets, checks, allowed] = answers;
   names = new Map(people.people.map((one) => [one.person, one.name]));
   peopleNow(people.people, chats.lines);
   showCases(cases.cases);
-  messagesNow(messages.entries.filter((one) => one.kind === "message")); // replies to a chat are shown in the chat
+  const came = messages.entries.filter((one) => one.kind === "message"); // replies to a chat are shown in the chat
+  phone.show(people.people, came, allowed && { whose, ...allowed });
   pushesNow(webhooks.entries);
   showFaults(faults);
   showBills(owed.bills.map((one) => ({ ...one, name: nameOf(one.person_id) })));

@@ -267,7 +267,7 @@ def test_a_folder_of_an_earlier_version_gets_a_seller_and_certificates_and_keeps
     (tmp_path / "accounts.json").write_text(json.dumps({**made, "alipay": old}))
     completed = accounts(tmp_path)
     assert completed["alipay"].items() >= old.items()
-    assert set(completed["alipay"]) - set(old) == {"seller_id", "app_cert", "alipay_cert", "alipay_root_cert"}
+    assert set(completed["alipay"]) - set(old) == {"seller_id", "app_cert", "alipay_cert", "alipay_root_cert", "templates", "long_term"}
     assert completed["alipay"]["seller_id"].startswith("2088") and len(completed["alipay"]["seller_id"]) == 16
     assert accounts(tmp_path) == completed
 

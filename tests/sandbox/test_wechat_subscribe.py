@@ -1,7 +1,9 @@
 """Subscribe messages as the sandbox plays WeChat: quotas, one-time and for good, and every value by the rule of its type."""
 
+import json
 import re
 import secrets
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,6 +11,7 @@ import pytest
 from aiohttp import ClientError
 
 from notify.kinds import KINDS
+from sandbox.accounts import accounts
 from sandbox.templates import LONG_TERM, TEMPLATES
 from sandbox.wechat_values import FIELDS, wrong_value
 from tests.sandbox.outside import Outside
@@ -291,9 +294,35 @@ async def test_the_accounts_templates_are_listed_as_documented(outside: Outside)
 
 
 def test_the_templates_are_those_our_own_kinds_were_written_for() -> None:
-    ours = {key: kind for key, kind in KINDS.items() if kind.wechat}
+    ours = {key: kind for key, kind in KINDS.items() if kind.wechat and kind.template == key}
     assert {key: (one.title, set(one.fields), one.sms) for key, one in TEMPLATES.items()} == {
         key: (kind.title, set(kind.wechat), kind.sms) for key, kind in ours.items()
     }
     assert {key: len(one.fields) for key, one in TEMPLATES.items()} == {key: len(kind.alipay) for key, kind in ours.items()}
     assert all(list(one.fields) == list(ours[key].wechat) for key, one in TEMPLATES.items()), "Alipay's keywords are numbered in this order"
+
+
+async def test_what_stands_in_a_message_where_can_be_looked_up(outside: Outside) -> None:
+    shown = (await outside.world("GET", "/templates"))["templates"]
+    assert set(shown) == set(TEMPLATES)
+    assert shown["licence_expiring"] == {
+        "title": "证照到期提醒",
+        "fields": [
+            {"field": "thing1", "keyword": "keyword1", "label": "证照名称"},
+            {"field": "date2", "keyword": "keyword2", "label": "到期日期"},
+            {"field": "thing3", "keyword": "keyword3", "label": "办理建议"},
+        ],
+    }
+
+
+def test_a_folder_of_an_earlier_version_gets_the_templates_it_lacks_and_keeps_its_own(tmp_path: Path) -> None:
+    made = accounts(tmp_path)
+    old = json.loads((tmp_path / "accounts.json").read_text())
+    del old["sms"], old["alipay"]["templates"], old["wechat"]["long_term"]
+    old["wechat"]["templates"] = {"case_moved": "an-old-id", "given_up": "another"}
+    (tmp_path / "accounts.json").write_text(json.dumps(old))
+    again = accounts(tmp_path)
+    assert again["wechat"]["templates"]["case_moved"] == "an-old-id" and set(again["wechat"]["templates"]) == set(TEMPLATES)
+    assert set(again["alipay"]["templates"]) == set(TEMPLATES) and again["wechat"]["long_term"] == ["notice"]
+    assert set(again["sms"]["templates"]) == {key for key, one in TEMPLATES.items() if one.sms}
+    assert accounts(tmp_path) == again and again["wechat"]["secret"] == made["wechat"]["secret"]
