@@ -11,7 +11,7 @@ from kit.wechat import PARTY, WeChat, WeChatAccount
 from miniapp_api import settings as house
 from miniapp_api import settings_notify
 from miniapp_api.settings import BadSettings, Settings, secret
-from notify.kinds import KINDS
+from notify.kinds import KINDS, REGISTERED
 from notify.templates import Compared, Template, compared
 
 LISTED = "/wxaapi/newtmpl/gettemplate"
@@ -48,7 +48,7 @@ def table(found: Sequence[Compared]) -> str:
         kept = "长期" if one.template.long_term else "一次性"
         lines.append(f"{'不对' if one.wrong else '对'}  {one.template.kind}  {_plain(one.title) or KINDS[one.template.kind].title}  {kept}")
         lines += [f"      {_plain(what)}" for what in one.wrong]
-    unregistered = [kind.key for kind in KINDS.values() if kind.fields and kind.key not in {one.template.kind for one in found}]
+    unregistered = [kind for kind in REGISTERED if kind not in {one.template.kind for one in found}]
     if unregistered:
         lines.append(f"没有登记，不推送：{'、'.join(unregistered)}")
     return "".join(f"{line}\n" for line in lines)

@@ -41,7 +41,7 @@ def wechat_templates(given: Mapping[str, Any]) -> tuple[dict[str, Template], lis
         template = Template(kind, one["id"], fields, one["long_term"])
         found[kind] = template
         problems += [f"{WECHAT} 的 {kind[:40]}：{what}" for what in (*wrong, *wrong_wechat(template))]
-    return found, problems + _at_odds(WECHAT, [(one.template_id, one.long_term) for one in found.values()])
+    return found, problems + _shared(WECHAT, [one.template_id for one in found.values()])
 
 
 def alipay_templates(given: Mapping[str, Any]) -> tuple[dict[str, AlipayTemplate], list[str]]:
@@ -56,7 +56,7 @@ def alipay_templates(given: Mapping[str, Any]) -> tuple[dict[str, AlipayTemplate
         template = AlipayTemplate(kind, one["id"], tuple(keywords), one["long_term"])
         found[kind] = template
         problems += [f"{ALIPAY} 的 {kind[:40]}：{what}" for what in (*wrong, *wrong_alipay(template))]
-    return found, problems + _at_odds(ALIPAY, [(one.template_id, one.long_term) for one in found.values()])
+    return found, problems + _shared(ALIPAY, [one.template_id for one in found.values()])
 
 
 def sms(given: str, *, production: bool) -> tuple[SmsSettings | None, list[str]]:
@@ -95,10 +95,10 @@ def _entry(value: Any, own: str) -> tuple[dict[str, Any], list[str]]:
     return one, wrong
 
 
-def _at_odds(name: str, ids: list[tuple[str, bool]]) -> list[str]:
-    """One template cannot be of both sorts."""
-    both = {own for own, long_term in ids if own and (own, not long_term) in ids}
-    return [f"{name}：同一个模板编号在一处写了 long_term，在另一处没有写，请写成一样"] if both else []
+def _shared(name: str, ids: list[str]) -> list[str]:
+    """One template is one consent, and so stands for one kind."""
+    given = [own for own in ids if own]
+    return [f"{name}：同一个模板编号写在了两类消息下，请各用各的模板"] if len(set(given)) < len(given) else []
 
 
 def _wrong_sms(one: dict[str, Any], *, production: bool) -> list[str]:

@@ -17,7 +17,7 @@ from miniapp_api.settings_notify import SmsSettings
 from notify.alipay import AlipayPush
 from notify.channel import Channel
 from notify.consent_store import Consents
-from notify.push import Account, Pushing, Reached
+from notify.pushing import Account, Pushing, Reached
 from notify.sms import SmsPush
 from notify.store import Messages
 from notify.wechat import WeChatPush

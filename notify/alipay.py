@@ -41,7 +41,7 @@ class AlipayPush:
 
     async def send(self, account: str, out: Outgoing) -> str | None:
         """`account`: user_id or open_id. Raises Refused with Alipay's sub_code; what its own side could not do (20000, isp.*) is Unknown."""
-        registered = self._templates[out.kind.key]
+        registered = self._templates[out.kind.template]
         values = {
             f"keyword{place}": {"value": for_alipay(out.kind.fields[name], out.fields[name])} for place, name in enumerate(registered.keywords, 1)
         }

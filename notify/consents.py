@@ -78,7 +78,11 @@ async def to_ask(store: Consents, resident_id: str, channel: str, carrier: Chann
     if carrier is None or not carrier.needs_consent:
         return []
     given = await store.of_resident(resident_id, channel)
-    rows = [_row(key, given.get(key, Consent()), carrier, channel) for key in KINDS if carrier.template(key) is not None]
+    rows = [
+        _row(key, given.get(key, Consent()), carrier, channel)
+        for key, kind in KINDS.items()
+        if kind.template == key and carrier.template(key) is not None
+    ]
     wanted = sorted((row for row in rows if row["ask"]), key=lambda row: row["remaining"])  # none in hand first; else as they are defined
     chosen = [row for row in wanted if row["long_term"] == wanted[0]["long_term"]][:at_once] if wanted else []
     return [{**row, "ask": row in chosen} for row in rows]

@@ -5,7 +5,7 @@ WeChat's keys are `<type><n>` with WeChat's own numbering; a city whose template
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -15,7 +15,8 @@ Value = str | int | datetime  # words, state, number: str; count: int; money: in
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`urgent` goes through quiet hours. `hours`: how long a push still helps. `sms`: the text registered with the SMS gateway, ${field} in it."""
+    """`urgent` goes through quiet hours. `hours`: how long a push still helps. `sms`: the text registered with the SMS gateway, ${field} in it.
+    `template`: the kind whose template and consents it shares; its own, as a rule."""
 
     key: str
     title: str
@@ -25,9 +26,11 @@ class Kind:
     urgent: bool = False
     sms: str = ""
     hours: int = 24
+    template: str = ""
     sms_fields: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "template", self.template or self.key)
         object.__setattr__(self, "sms_fields", tuple(name for name in self.fields if f"${{{name}}}" in self.sms))
 
 
@@ -122,6 +125,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         _kind("file_refused", "文件未通过检查", {}),  # the inbox alone
         _kind("notice", "政务服务通知", _NOTICE),
-        _kind("notice_urgent", "紧急通知", _NOTICE, urgent=True),
     )
 }
+KINDS = {**KINDS, "notice_urgent": replace(KINDS["notice"], key="notice_urgent", title="紧急通知", urgent=True)}  # allowed as any notice is
+REGISTERED = tuple(one.key for one in KINDS.values() if one.fields and one.template == one.key)  # with every platform, a template each

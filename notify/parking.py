@@ -3,13 +3,14 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from kit.clock import now
 from kit.mongo import Tx
 from kit.outbox import Outbox
 from notify import push
 from notify.kinds import KINDS
-from notify.push import Pushing
+from notify.pushing import Pushing
 
 MOST = 10_000  # looked at in one go
 
@@ -44,12 +45,10 @@ async def retry(pushing: Pushing, only: Collection[str] = ()) -> int:
         if only and row["_id"] not in only:
             continue
 
-        async def both(tx: Tx, row: dict[str, object] = row) -> bool:
+        async def both(tx: Tx, row: dict[str, Any] = row) -> bool:
             if not await pushing.store.reopen(tx, row):
                 return False
-            stamp = row["parked_at"]
-            assert isinstance(stamp, datetime)
-            key, until = f"push:{row['_id']}:{stamp:%Y%m%d%H%M%S%f}", now() + push.worth(str(row["kind"]))
+            key, until = f"push:{row['_id']}:{row['parked_at']:%Y%m%d%H%M%S%f}", now() + push.worth(row["kind"])
             await pushing.outbox.put_many(tx, push.KIND, [(key, {"message_id": row["_id"]}, until)])
             return True
 

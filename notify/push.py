@@ -13,69 +13,25 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from kit import metrics
 from kit.clock import now
 from kit.errors import NotReached, Refused, Unknown
-from kit.mongo import Mongo
-from kit.outbox import Outbox, Row
+from kit.outbox import Row
 from notify import quiet
 from notify.answers import Verdict, judged
-from notify.channel import Channel, Outgoing
-from notify.consent_store import Consents
+from notify.channel import Outgoing
 from notify.kinds import KINDS, Kind
-from notify.store import Messages, Outcome
+from notify.pushing import Account, Pushing, Reached
+from notify.store import Outcome
 
 log = logging.getLogger(__name__)
 
 KIND = "notify.push"
+SETTLES = timedelta(seconds=90)  # until a gateway that can be asked knows what it took
 PATIENCE = 5  # attempts, about half a minute: an urgent message waits no longer for a platform that is away while there is another one
 _OVER = frozenset({"sent", "refused", "failed", "unknown", "skipped", "expired", "not_needed", "delivered"})
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """By which id a person is known on a channel: an openid, a user id, a phone number."""
-
-    channel: str
-    resident_id: str
-    account: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A person's accounts, the last seen first, and how they want to be told: `channels` in this order and no others."""
-
-    accounts: Sequence[Account]
-    channels: Sequence[str]
-    quiet_hours: quiet.Hours | None = None
-    kinds_off: frozenset[str] = frozenset()
-
-
-class Reach(Protocol):
-    """Supplied by wiring."""
-
-    async def of(self, person_id: str) -> Reached: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Pushing:
-    """`channels`: those this city has, in the order they are tried by somebody who said nothing."""
-
-    mongo: Mongo
-    store: Messages
-    consents: Consents
-    outbox: Outbox
-    reach: Reach
-    channels: Mapping[str, Channel]
-    daily: "Daily | None" = None
-
-
-class Daily(Protocol):
-    """What may be spent in a day on a channel that costs money. False: no more today."""
-
-    async def admits(self, channel: str, account: str) -> bool: ...
 
 
 class _Lost(Exception):
@@ -180,7 +136,7 @@ def _ends(walk: _Walk, name: str, outcome: str) -> str | None:
 
 def _not_used(walk: _Walk, name: str) -> Outcome | None:
     """What is known before anything is taken or sent."""
-    if walk.pushing.channels[name].template(walk.kind.key) is None:
+    if walk.pushing.channels[name].template(walk.kind.template) is None:
         return Outcome("skipped", "no_template")
     if walk.kind.key in walk.reached.kinds_off:
         return Outcome("skipped", "kind_turned_off")
@@ -206,7 +162,7 @@ async def _try(walk: _Walk, name: str) -> Outcome:
         return await _without_consent(walk, accounts[0])
     last = Outcome("skipped", "no_consent")
     for account in accounts:
-        taken = await walk.pushing.consents.take(account.resident_id, name, walk.kind.key, walk.own)
+        taken = await walk.pushing.consents.take(account.resident_id, name, walk.kind.template, walk.own)
         if taken == "under_way":  # whoever took it died between asking the platform and writing down the answer
             walk.endings.append((account, "used"))
             return Outcome("unknown", "interrupted")
@@ -221,7 +177,8 @@ async def _without_consent(walk: _Walk, account: Account) -> Outcome:
     """The message itself carries the mark; what was begun before is asked about."""
     channel, name = walk.pushing.channels[account.channel], account.channel
     if walk.before(name).get("outcome") == "sending":
-        took = await channel.took(account.account, _outgoing(walk)) if channel.can_be_asked else None
+        is_early = now() - walk.before(name)["at"] < SETTLES
+        took = await channel.took(account.account, _outgoing(walk)) if channel.can_be_asked and not is_early else None
         if took is None and channel.can_be_asked and now() <= walk.until:
             raise NotReached(name, "not_known_yet")
         if took is not False:
@@ -291,7 +248,7 @@ async def _finish(walk: _Walk) -> None:
 
 async def _end(walk: _Walk, account: Account, how: str) -> None:
     if walk.pushing.channels[account.channel].needs_consent:
-        await walk.pushing.consents.end(account.resident_id, account.channel, walk.kind.key, walk.own, how)  # type: ignore[arg-type]
+        await walk.pushing.consents.end(account.resident_id, account.channel, walk.kind.template, walk.own, how)  # type: ignore[arg-type]
 
 
 async def _clear(walk: _Walk) -> None:

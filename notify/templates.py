@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from notify.kinds import KINDS
+from notify.kinds import KINDS, REGISTERED
 from notify.values import FITS, wechat_type
 
 _WECHAT_KEY = re.compile(r"[a-z][a-z_]*[0-9]{1,3}")
@@ -115,7 +115,9 @@ def _compared(template: Template, found: dict[str, Any] | None) -> Compared:
 
 def _wrong_kind(kind: str) -> list[str]:
     if kind not in KINDS:
-        return [f"没有这类消息，可以用 {'、'.join(one.key for one in KINDS.values() if one.fields)}"]
+        return [f"没有这类消息，可以用 {'、'.join(REGISTERED)}"]
+    if (shared := KINDS[kind].template) != kind:
+        return [f"这类消息用 {shared} 的模板，不用另外登记"]
     return [] if KINDS[kind].fields else ["这类消息只进收件箱，不推送"]
 
 

@@ -34,7 +34,7 @@ class WeChatPush:
 
     async def send(self, account: str, out: Outgoing) -> str | None:
         """Raises Refused("errcode_…"); a bad token, a full quota and a busy WeChat are NotReached."""
-        registered = self._templates[out.kind.key]
+        registered = self._templates[out.kind.template]
         content = {
             "touser": account,
             "template_id": registered.template_id,

@@ -84,7 +84,7 @@ def test_a_city_whose_templates_are_numbered_otherwise_says_so() -> None:
     ],
 )
 def test_one_thing_wrong_with_a_wechat_template_is_told_by_its_kind(value: Any, named: str) -> None:
-    told = problems(wechat_templates={"case_moved": value, "bill_paid": ID})
+    told = problems(wechat_templates={"case_moved": value, "bill_paid": ID[::-1]})
     assert told and all(one.startswith(f"{WECHAT} 的 case_moved：") for one in told) and any(named in one for one in told), told
 
 
@@ -103,11 +103,11 @@ def test_one_thing_wrong_with_an_alipay_template_is_one_sentence(value: Any, nam
     assert len(told) == 1 and told[0].startswith(f"{ALIPAY} 的 case_moved：") and named in told[0], told
 
 
-def test_one_template_is_not_of_both_sorts() -> None:
-    assert problems(wechat_templates={"notice": {"id": ID, "long_term": True}, "notice_urgent": {"id": ID, "long_term": True}}) == []
+def test_one_template_stands_for_one_kind() -> None:
     for name, setting in ((WECHAT, "wechat_templates"), (ALIPAY, "alipay_templates")):
-        told = problems(**{setting: {"notice": {"id": ID, "long_term": True}, "notice_urgent": ID}})
-        assert len(told) == 1 and told[0].startswith(name) and "long_term" in told[0]
+        told = problems(**{setting: {"case_moved": ID, "bill_paid": ID}})
+        assert len(told) == 1 and told[0].startswith(name) and "两类消息" in told[0]
+        assert len(problems(**{setting: {"notice_urgent": ID}})) == 1, "it goes out by the template of notice"
 
 
 def test_an_sms_account_is_read_with_its_defaults() -> None:

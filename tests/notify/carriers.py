@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from kit.errors import NotReached, Refused, Unknown
 from notify.channel import Outgoing
 from notify.kinds import KINDS
-from notify.push import Account, Reached
+from notify.pushing import Account, Reached
 
 NO_CONSENT = {"wechat": "errcode_43101", "alipay": "USER_NOT_SUBSCRIBE"}
 OUR_FAULT = {"wechat": "errcode_47003", "alipay": "isv.invalid-parameter", "sms": "isv.SMS_TEMPLATE_ILLEGAL"}

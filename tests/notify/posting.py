@@ -15,7 +15,7 @@ from notify.consent_store import INDEXES as CONSENTS
 from notify.consent_store import Consents
 from notify.consents import Answered
 from notify.kinds import KINDS, Value
-from notify.push import Pushing
+from notify.pushing import Pushing
 from notify.store import INDEXES as MESSAGES
 from notify.store import Messages
 from notify.told import Told
@@ -89,6 +89,11 @@ class Post:
 
     async def tried(self, attempts: int) -> None:
         await self.mongo["outbox"].update_many({"state": "waiting"}, {"$set": {"attempts": attempts}})
+
+    async def settled(self) -> None:
+        """What was begun was begun long enough ago for the gateway to know."""
+        begun = {"channels.sms.outcome": "sending"}
+        await self.mongo["messages"].update_many(begun, {"$set": {"channels.sms.at": now() - push.SETTLES}})
 
     async def now_due(self) -> None:
         """Every waiting row is due and nobody holds it, as after a lease that ran out."""

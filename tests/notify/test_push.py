@@ -181,7 +181,10 @@ async def test_what_a_gateway_can_tell_is_asked_before_anything_is_sent_again(po
         sms.next, sms.taken = [how], []
         own = await post.tell("a", how, "case_corrections")
         await post.walk()
-        assert (await post.outcomes(own))["sms"] == ("sending", None)
+        await post.now_due()
+        await post.walk()
+        assert (await post.outcomes(own))["sms"] == ("sending", None), "not asked before it can know"
+        await post.settled()
         await post.now_due()
         await post.walk()
         assert (await post.outcomes(own))["sms"] == ("sent", None) and sms.taken == [("sms-of-a", own)], how
@@ -194,6 +197,7 @@ async def test_a_gateway_that_cannot_say_yet_is_asked_again_and_given_up_at_the_
     for _ in range(3):
         await post.now_due()
         await post.walk()
+        await post.settled()
     assert (await post.outcomes(own))["sms"][0] == "sending" and not sms.taken
     await post.mongo["messages"].update_one({"_id": own}, {"$set": {"at": now() - timedelta(hours=80)}})
     await post.now_due()

@@ -43,7 +43,7 @@ def test_wechat_takes_every_value_that_fits_a_type(data: st.DataObject, shape: s
 def test_no_value_is_empty_too_long_or_a_link_on_any_channel(data: st.DataObject, kind: FieldType) -> None:
     value = data.draw(VALUES[kind])
     if isinstance(value, str):
-        value += " https://evil.example/a www.evil.example 【紧急】"
+        value += " https://evil.example/a www.evil.example evil.com/x 【紧急】"
     for text, most in ((for_alipay(kind, value), 50), (for_sms(kind, value), 35)):
         assert 1 <= len(text) <= most and "\n" not in text and "evil" not in text
     assert not re.search(r"[【】]", for_sms(kind, value))

@@ -15,7 +15,7 @@ from kit.http import Http, Reply
 from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from notify.answers import CODES, Verdict, judged
-from notify.kinds import KINDS
+from notify.kinds import KINDS, REGISTERED
 from notify.templates import Template, compared, default_places
 from notify.wechat import SEND, WeChatPush
 from tests.listener import listening
@@ -120,7 +120,7 @@ async def test_a_message_reaches_the_phone_once_for_each_consent(world: Outside,
     assert len(await phone(world, person)) == 1
 
 
-@pytest.mark.parametrize("kind", [kind.key for kind in KINDS.values() if kind.fields])
+@pytest.mark.parametrize("kind", REGISTERED)
 async def test_wechat_takes_every_kinds_values(world: Outside, wechat: WeChat, kind: str) -> None:
     person = await world.person()
     push = make_push(wechat, await allow(world, person, kind), kind)
@@ -140,7 +140,7 @@ async def test_the_accounts_own_templates_are_asked_for_and_agree_with_every_kin
     mine = world.accounts["wechat"]
     templates = [Template(kind, own, default_places(kind), kind in mine["long_term"]) for kind, own in mine["templates"].items()]
     found = compared(templates, (await wechat.ask("/wxaapi/newtmpl/gettemplate"))["data"])
-    assert {one.template.kind for one in found} == {kind.key for kind in KINDS.values() if kind.fields}
+    assert {one.template.kind for one in found} == set(REGISTERED)
     assert [one for one in found if one.wrong or one.title != KINDS[one.template.kind].title] == []
 
 
