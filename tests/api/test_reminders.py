@@ -91,7 +91,9 @@ async def test_a_bill_is_told_of_once_however_often_the_core_says_so(house: Hous
     outcomes = await asyncio.gather(*(hear(deps, event) for _ in range(5)))
     assert sorted(outcomes) == ["applied", *["repeated"] * 4]
     assert await hear(deps, event) == "repeated"
-    assert await hear(deps, event.model_copy(update={"event_id": uuid.uuid4().hex})) == "repeated", "under another id"
+    another = event.model_copy(update={"event_id": uuid.uuid4().hex})
+    assert await hear(deps, another) == "repeated"
+    assert await deps.cases.known_events([another.event_id]) == {another.event_id}, "and is done with"
     (text,) = await told(resident, "bill_issued")
     assert "20.00 元" in text and "前缴费" in text
     (message,) = await resident.inbox()
@@ -174,13 +176,23 @@ async def test_what_a_scheduler_that_died_half_way_had_taken_is_told_once(house:
     assert len(await told(payer.resident, "bill_due")) == 1 and await state_of(deps, bill_id) == ["told"]
 
 
-async def test_a_paid_bill_is_not_reminded_of_even_before_the_core_knows(house: House, deps: Deps) -> None:
+async def test_a_paid_bill_is_not_reminded_of(house: House, deps: Deps) -> None:
     payer, bill_id, moment = await owing(house, deps)
     order_no = str((await payer.order(bill_id)).json["order_no"])
     await payer.thumb(order_no)
     await payer.until(order_no, "settled")
     await remind(deps, moment)
     assert await state_of(deps, bill_id) == ["moot"] and await told(payer.resident, "bill_due") == []
+
+
+@pytest.mark.parametrize(("order_is", "watch_is"), [("paid", "moot"), ("closing", "waiting"), ("awaiting", "told")])
+async def test_what_we_know_of_a_payment_counts_before_the_core_has_booked_it(house: House, deps: Deps, order_is: str, watch_is: str) -> None:
+    payer, bill_id, moment = await owing(house, deps)
+    order_no = str((await payer.order(bill_id)).json["order_no"])
+    await deps.mongo["orders"].update_one({"_id": order_no}, {"$set": {"state": order_is}})
+    await remind(deps, moment)
+    assert await state_of(deps, bill_id) == [watch_is]
+    assert len(await told(payer.resident, "bill_due")) == (watch_is == "told")
 
 
 async def test_a_cancelled_bill_is_moot_and_one_that_ends_later_is_watched_anew(house: House, deps: Deps) -> None:
