@@ -13,7 +13,7 @@ from miniapp_api.settings import BadSettings
 from miniapp_api.wiring import build
 from notify import parking, receipts
 from notify.parking import Parked
-from notify.push import Pushing
+from notify.pushing import Pushing
 
 SHOWN = 50
 T = TypeVar("T")

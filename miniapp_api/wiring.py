@@ -60,7 +60,7 @@ from miniapp_api.wiring_cases import Applying
 from notify import broadcast_store, reminder_store
 from notify import store as notify_store
 from notify.broadcast_store import Broadcasts
-from notify.push import Pushing
+from notify.pushing import Pushing
 from notify.reminder_store import Reminders
 from notify.store import Messages
 from payments import discrepancy_store, order_store, reconcile_store, refund_store

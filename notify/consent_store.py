@@ -78,6 +78,11 @@ class Consents:
         """One send for this message: `none` where nothing allows it, `under_way` where it was taken before and its end is not known."""
         return await self._take((consent_id(resident_id, channel, kind), message_id))
 
+    async def under_way(self, places: Sequence[tuple[str, str, str]], message_id: str) -> set[str]:
+        """Channels on which a consent was taken for this message and its end is not known; `places`: (resident id, channel, kind)."""
+        marked = {"_id": {"$in": [consent_id(*place) for place in places]}, f"under_way.{message_id}": {"$exists": True}}
+        return {row["channel"] async for row in self._rows.find(marked, {"channel": 1})}
+
     async def end(self, resident_id: str, channel: str, kind: str, message_id: str, how: Ending) -> None:
         """The mark goes. `returned`: certainly not sent, so the send is there again; `gone`: the platform says that nothing is allowed."""
         await self._end((consent_id(resident_id, channel, kind), message_id, how))

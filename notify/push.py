@@ -49,6 +49,7 @@ class _Walk:
     reached: Reached
     noted: dict[str, Outcome] = field(default_factory=dict)
     endings: list[tuple[Account, str]] = field(default_factory=list)
+    begun: frozenset[str] = frozenset()
     asked: int = 0
 
     @property
@@ -94,7 +95,9 @@ async def push(pushing: Pushing, row: Row) -> None:
 
 
 async def _through(walk: _Walk) -> None:
+    walk.begun = await _begun(walk)
     order = [name for name in walk.reached.channels if name in walk.pushing.channels]
+    order.sort(key=lambda name: name not in walk.begun)  # what was begun is seen through before anything else is
     for name in walk.pushing.channels:
         if name not in order:
             walk.noted[name] = Outcome("skipped", "turned_off")
@@ -115,12 +118,21 @@ async def _through(walk: _Walk) -> None:
     await _finish(walk)
 
 
+async def _begun(walk: _Walk) -> frozenset[str]:
+    """Channels on which somebody began to send this and died: the mark is in the message, or with the consent."""
+    begun = {name for name in walk.pushing.channels if walk.before(name).get("outcome") == "sending"}
+    if walk.row.attempt > 1:
+        places = [(one.resident_id, one.channel, walk.kind.template) for one in walk.reached.accounts]
+        begun |= await walk.pushing.consents.under_way(places, walk.own)
+    return frozenset(begun)
+
+
 async def _try_in_time(walk: _Walk, name: str, order: Sequence[str]) -> Outcome:
     try:
         return await _try(walk, name)
     except NotReached:
         others = [one for one in order[order.index(name) + 1 :] if _not_used(walk, one) is None]
-        if not (walk.kind.urgent and walk.row.attempt >= PATIENCE and others) or walk.before(name).get("outcome") == "sending":
+        if not (walk.kind.urgent and walk.row.attempt >= PATIENCE and others) or name in walk.begun:
             raise
         return Outcome("skipped", "platform_away")
 
@@ -142,12 +154,12 @@ def _not_used(walk: _Walk, name: str) -> Outcome | None:
         return Outcome("skipped", "kind_turned_off")
     if not any(one.channel == name for one in walk.reached.accounts):
         return Outcome("skipped", "no_account")
-    return Outcome("expired", "deadline") if now() > walk.until and walk.before(name).get("outcome") != "sending" else None
+    return Outcome("expired", "deadline") if now() > walk.until and name not in walk.begun else None
 
 
 def _later(walk: _Walk, name: str) -> datetime | None:
     """Not before this; None: now. What was begun is seen through."""
-    if walk.kind.urgent or walk.before(name).get("outcome") == "sending":
+    if walk.kind.urgent or name in walk.begun:
         return None
     return quiet.ends_at(walk.reached.quiet_hours, now())
 
@@ -160,10 +172,13 @@ async def _try(walk: _Walk, name: str) -> Outcome:
     accounts = [one for one in walk.reached.accounts if one.channel == name]
     if not walk.pushing.channels[name].needs_consent:
         return await _without_consent(walk, accounts[0])
+    if name in walk.begun:
+        walk.endings += [(account, "used") for account in accounts]
+        return Outcome("unknown", "interrupted")
     last = Outcome("skipped", "no_consent")
     for account in accounts:
         taken = await walk.pushing.consents.take(account.resident_id, name, walk.kind.template, walk.own)
-        if taken == "under_way":  # whoever took it died between asking the platform and writing down the answer
+        if taken == "under_way":  # somebody else is at it
             walk.endings.append((account, "used"))
             return Outcome("unknown", "interrupted")
         if taken == "taken":

@@ -20,14 +20,16 @@ from kit.clock import now
 from kit.mongo import Mongo
 from kit.outbox import Outbox
 from notify import push
+from notify.broadcast_store import Broadcasts
 from notify.consent_store import Consents
 from notify.kinds import Value
+from notify.reminder_store import Reminders
 from notify.store import Messages
 from notify.told import Told
 
 ROWS, RUN, INBOX = 1_000_000, 300, 40  # stored of each; events of the run; messages a person has
 BATCH, PROFILE_BYTES = 5000, 64 * 1024 * 1024
-WATCHED = ("outbox", "messages", "consents", "cases", "core_events", "residents", "identities", "preferences", "reminders")
+WATCHED = ("outbox", "messages", "consents", "cases", "core_events", "residents", "identities", "preferences", "reminders", "broadcasts")
 MUST = {("outbox", "query"), ("outbox", "update"), ("messages", "query"), ("messages", "update"), ("consents", "update")}
 Document = dict[str, Any]
 
@@ -79,16 +81,19 @@ async def fill(mongo: Mongo, people: list[Somebody], rows: int) -> None:
 
 
 async def _asked_seldom(mongo: Mongo, one: Somebody) -> None:
-    """An inbox opened and turned over, a message read, a message and a row looked at by operators."""
+    """An inbox opened and turned over, a message read; what WeChat says afterwards; what operators look at; what is due later."""
     messages, outbox = Messages(mongo), Outbox(mongo)
     page = await messages.inbox(one.person_id, None, 20)
     await messages.inbox(one.person_id, page[-1]["at"], 20)
     await messages.mark_read(page[0]["_id"], one.person_id)
+    await messages.receipt("no id of ours", "delivered")
     await messages.of_case(one.case_no, 20)
     await messages.parked(20)
     await Consents(mongo).of_resident(one.resident_id, "wechat")
     await outbox.take_many(["bench.nothing"], 16)
     await outbox.hurry("push:nothing")
+    await Reminders(mongo).take(now())
+    await Broadcasts(mongo).take("bench")
 
 
 async def _sample_row() -> Document:

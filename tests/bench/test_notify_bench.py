@@ -36,7 +36,7 @@ from kit.http import Http
 from kit.mongo import Mongo
 from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
-from notify import consent_store
+from notify import broadcast_store, consent_store, reminder_store
 from notify import store as notify_store
 from notify.channel import Outgoing
 from notify.consent_store import Consents, consent_id
@@ -47,7 +47,7 @@ from notify.wechat import WeChatPush
 from residents import store as residents_store
 from residents.reach_store import ReachStore
 
-STORES = (outbox, notify_store, consent_store, cases_store, residents_store)
+STORES = (outbox, notify_store, consent_store, reminder_store, broadcast_store, cases_store, residents_store)
 
 
 @pytest.fixture

@@ -118,6 +118,14 @@ class Pushes(RuleBasedStateMachine):
     def time_passes(self) -> None:
         self.do(self.post.settled())
 
+    @rule(person=st.sampled_from(PEOPLE))
+    def a_template_is_wrong_for_a_while(self, person: str) -> None:
+        self.somebody_allows(person, "case_moved", "wechat", 1)
+        self.something_happens(person, "case_moved")
+        self.platforms["wechat"].next = ["ours"] * 2
+        for _ in range(2):
+            self.a_worker_takes_a_row(True)
+
     @rule(silent=st.booleans())
     def the_gateway_cannot_say(self, silent: bool) -> None:
         self.platforms["sms"].silent = silent
