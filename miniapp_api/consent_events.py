@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.wechat import Incoming
+from kit.clock import now
+from kit.errors import Unavailable
 from kit.mongo import DuplicateKeyError, Tx
 from miniapp_api.wiring import Deps
 from notify import consents
@@ -14,11 +16,15 @@ from notify.consents import Answered, Result
 log = logging.getLogger(__name__)
 
 POPUP, CHANGE, SENT = "event:subscribe_msg_popup_event", "event:subscribe_msg_change_event", "event:subscribe_msg_sent_event"
+EARLY = timedelta(minutes=1)
 _TRIES = 3
 
 
 async def take(deps: Deps, account: str, message: Incoming) -> bool:
     """The event and its effect in one write. False: it was here before. For whom we do not know it is kept as seen, and changes nothing."""
+    if message.what == SENT:
+        await _receipts(deps, message)  # said again it says the same: nothing to remember
+        return True
     carrier = deps.pushing.channels.get("wechat")
     ours = deps.wechat_accounts[account].appid == deps.settings.wechat_appid
     found = await deps.residents.identities("wechat", [message.sender]) if ours and carrier is not None else []
@@ -36,8 +42,6 @@ async def take(deps: Deps, account: str, message: Incoming) -> bool:
                 return False
             continue  # the first answer about a template met another one
         break
-    if message.what == SENT:
-        await _receipts(deps, message)
     return True
 
 
@@ -56,11 +60,11 @@ def _answers(message: Incoming, carrier: Channel) -> list[Answered]:
 
 
 async def _receipts(deps: Deps, message: Incoming) -> None:
-    """WeChat's word on messages it took before. Said again it says the same."""
+    """WeChat's word on messages it took before. It may come before our own note of having sent one: then WeChat is asked to come again."""
     for entry in message.entries:
-        word = _word(entry)
-        if not await deps.messages.receipt(entry.get("MsgID", ""), word):
-            log.info("receipt of an unknown message", extra={"word": word})
+        known = await deps.messages.receipt(entry.get("MsgID", ""), _word(entry))
+        if not known and now() - datetime.fromtimestamp(message.created, UTC) < EARLY:
+            raise Unavailable("receipt_early", "请稍后再来", retry_after=5)
 
 
 def _word(entry: Mapping[str, str]) -> str:

@@ -51,6 +51,7 @@ class Messages:
         self._messages = mongo["messages"]
         self._read = Gathered(self._of_ids)
         self._write = Gathered(self._noted)
+        self._receive = Gathered(self._received)
 
     async def add_many(self, tx: Tx, tellings: Sequence[tuple[str, str, Told]]) -> list[str]:
         """Inbox entries of (event id, whose, words), each once per (event, person); their ids. Raises DuplicateKeyError."""
@@ -96,9 +97,19 @@ class Messages:
         return bool((await self._messages.update_one(free, change)).modified_count)
 
     async def receipt(self, answer: str, word: str) -> bool:
-        """WeChat says afterwards what became of the message it gave this id. False: it is none of ours."""
-        told = {"$set": {"channels.wechat.receipt": word, "channels.wechat.receipt_at": now()}}
-        return bool((await self._messages.update_one({"channels.wechat.answer": answer}, told)).matched_count)
+        """WeChat says afterwards what became of the message it gave this id. False: we know no such message (yet)."""
+        return await self._receive((answer, word))
+
+    async def _received(self, asked: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        told = [
+            UpdateOne({"channels.wechat.answer": answer}, {"$set": {"channels.wechat.receipt": word, "channels.wechat.receipt_at": now()}})
+            for answer, word in asked
+        ]
+        if (await self._messages.bulk_write(told, ordered=False)).matched_count == len(asked):
+            return [True] * len(asked)
+        mine = {"channels.wechat.answer": {"$in": [answer for answer, _ in asked]}}
+        known = {row["channels"]["wechat"]["answer"] async for row in self._messages.find(mine, {"channels.wechat.answer": 1})}
+        return [answer in known for answer, _ in asked]
 
     # operators
 

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from bench.notify import spent
 from bench.notify.people import Somebody, Teller, settle
 from bench.notify.provider import Provider
 from bench.pay.prepared import keyring
+from kit.clock import now
 from kit.mongo import Mongo, connect
 from miniapp_api.stack import Stack
 from notify import push
@@ -53,8 +55,9 @@ class House:
         return self._version
 
     async def waiting(self) -> int:
-        """Pushes still to be carried out."""
-        return await self.mongo["outbox"].count_documents({"state": "waiting", "kind": push.KIND})
+        """Pushes still to be carried out, those of a later day left out."""
+        soon = now() + timedelta(hours=1)
+        return await self.mongo["outbox"].count_documents({"state": "waiting", "kind": push.KIND, "due_at": {"$lt": soon}})
 
     def quiet(self, seconds: float = 120.0) -> None:
         """Until nothing of a push waits any more. SystemExit when that takes too long."""

@@ -16,6 +16,7 @@ from kit.mongo import DuplicateKeyError, Tx
 from kit.outbox import Outbox
 from miniapp_api import bill_issued, reminding
 from miniapp_api.bill_issued import Outcome
+from miniapp_api.core_events import take_feed
 from miniapp_api.reminding import Booked, remind
 from miniapp_api.wiring import Deps
 from notify import reminders
@@ -101,6 +102,23 @@ async def test_a_bill_is_told_of_once_however_often_the_core_says_so(house: Hous
     assert await deps.mongo["outbox"].count_documents({"_id": {"$regex": f"^push:{message['id']}"}}) == 1
     (watch,) = await rows(deps, person_id=own(resident))
     assert (watch["kind"], watch["state"], watch["about"]) == (BILL, "waiting", {"bill_id": event.bill.bill_id})
+
+
+@pytest.mark.parametrize("webhook", [{"duplicate": 3}, {"down": True}, {"late_ms": 50, "shuffle": True}])
+async def test_a_bill_the_clerk_makes_is_told_of_once_by_whichever_way_it_comes(house: House, deps: Deps, webhook: Json) -> None:
+    payer = await make_payer(house)
+    await house.faults(core_webhook=webhook)
+    made = [await payer.bill(expires_at=(now() + IN_TWO_WEEKS).isoformat()) for _ in range(3)]
+
+    async def all_told() -> bool:
+        return len(await told(payer.resident, "bill_issued")) >= len(made)
+
+    await until(all_told)
+    await take_feed(deps)  # what came by the webhook stands there too
+    assert len(await told(payer.resident, "bill_issued")) == len(made)
+    watched = await rows(deps, person_id=own(payer.resident))
+    assert sorted(row["thing"] for row in watched) == sorted(made) and {row["state"] for row in watched} == {"waiting"}
+    assert await deps.mongo["core_events_parked"].count_documents({}) == 0
 
 
 async def test_a_bill_of_somebody_who_was_never_here_is_not_ours(house: House, deps: Deps) -> None:
