@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from miniapp_api import demo_cases, demo_pay
+from miniapp_api import demo_cases, demo_messages, demo_pay
 from miniapp_api.demo_forms import answers
 from miniapp_api.demo_walk import Json, Surprise, Walk
 from miniapp_api.stack import Stack
@@ -47,6 +47,7 @@ def journey(walk: Walk) -> None:
     follow(walk, case_no)
     paid = demo_pay.by_wechat(walk, case_no)
     alipay(walk, person, case_no)
+    demo_messages.used_up(walk, person, item)
     demo_pay.by_alipay(walk, case_no)
     demo_pay.refund(walk, paid, 500)
     if demo_cases.has_forms(walk):  # another catalogue may have none
@@ -100,11 +101,12 @@ def pick(walk: Walk) -> tuple[Json, str]:
 
 
 def consent(walk: Walk) -> None:
-    asked = [one for one in walk.call("GET", "/v1/messages/consents")["items"] if one["ask"]]
+    asked = [one for one in walk.call("GET", "/v1/messages/consents?moment=apply")["items"] if one["ask"]]
     walk.expect(bool(asked), "有可以请求授权的消息模板")
     kept = walk.call("POST", "/v1/messages/consents", [{"template_key": one["template_key"], "result": "accept"} for one in asked])
-    walk.expect(all(one["remaining"] >= 1 for one in kept["items"]), "授权已登记")
-    walk.say("同意接收办件提醒（一次性订阅，每同意一次发一条）", *[f"{one['title']}：可发 {one['remaining']} 条" for one in kept["items"]])
+    allowed = [one for one in kept["items"] if one["template_key"] in {one["template_key"] for one in asked}]
+    walk.expect(len(asked) <= kept["at_once"] and all(one["remaining"] == 1 for one in allowed), "一次问的不超过平台的限制，授权已登记")
+    walk.say("同意接收办件提醒（一次性订阅，每同意一次发一条）", *[f"{one['title']}：可发 {one['remaining']} 条" for one in allowed])
 
 
 def bind(walk: Walk, person: Json) -> None:
@@ -141,12 +143,12 @@ def apply(walk: Walk, item: Json) -> str:
 
 def follow(walk: Walk, case_no: str) -> None:
     walk.world("POST", f"/world/core/cases/{case_no}/moves", {"to": "accepted"})
-    message = walk.until(lambda: told(walk, case_no, "已受理"), "受理消息")
+    message = walk.until(lambda: demo_messages.carried(walk, case_no, "已受理"), "受理消息")
     pushed = walk.until(lambda: on_phone(walk, case_no), "手机上的微信提醒")
     walk.expect(len(pushed) == 1, "微信提醒恰好一条")
     case = walk.call("GET", f"/v1/cases/{case_no}")
     walk.expect(case["state"] == "accepted", "办件已受理")
-    walk.say("办事员在核心平台受理", f"收件箱：{message['text']}", f"微信提醒：{values(pushed[0])}", outcome(message))
+    walk.say("办事员在核心平台受理", f"收件箱：{message['text']}", f"微信提醒：{values(pushed[0])}", *demo_messages.outcomes(message))
     findings = [
         {"target": "material", "name": "身份证复印件", "problem": "照片不清晰", "fix": "请重新拍照上传"},
         {"target": "field", "name": "联系地址", "problem": "缺少门牌号", "fix": "请补充到门牌号"},
@@ -157,13 +159,13 @@ def follow(walk: Walk, case_no: str) -> None:
     walk.say("办事员要求补正", message["text"])
     for to in ("accepted", "approved", "issued"):
         walk.world("POST", f"/world/core/cases/{case_no}/moves", {"to": to})
-    message = walk.until(lambda: told(walk, case_no, "已办结"), "办结消息")
+    message = walk.until(lambda: demo_messages.carried(walk, case_no, "已办结"), "办结消息")
     case = walk.until(lambda: issued(walk, case_no), "办件办结")
     steps = [one["state_text"] for one in case["timeline"]]
     walk.expect(len(steps) == 6 and [one["version"] for one in case["timeline"]] == [1, 2, 3, 4, 5, 6], "进度完整、按序")
     inbox = walk.call("GET", "/v1/messages?limit=50")["items"]
     walk.expect(len(inbox) == 5, "五次变动，五条消息，不多不少")
-    walk.say("补正后受理、通过、发证", " → ".join(steps), f"收件箱：{message['text']}", outcome(message))
+    walk.say("补正后受理、通过、发证", " → ".join(steps), f"收件箱：{message['text']}", *demo_messages.outcomes(message))
 
 
 def alipay(walk: Walk, person: Json, case_no: str) -> None:
@@ -195,9 +197,3 @@ def issued(walk: Walk, case_no: str) -> Json | None:
 
 def values(entry: Json) -> str:
     return "，".join(str(one["value"]) for one in entry["data"].values())
-
-
-def outcome(message: Json) -> str:
-    return "渠道：" + "，".join(
-        f"{one['channel']} {one['outcome']}" + (f"（{one['reason']}）" if one["reason"] else "") for one in message["channels"]
-    )

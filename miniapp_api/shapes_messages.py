@@ -43,6 +43,10 @@ class ConsentAnswer(Asked):
     result: Literal["accept", "reject", "ban", "filter", "acceptWithAudio"]
 
 
+class ConsentsQuery(Asked):
+    moment: Literal["", "apply", "pay", "licence", "appointment", "account"] = Field(default="", description="居民正要做什么；与此有关的模板先问")
+
+
 class ConsentState(Told):
     """`ask`: ask for it now. One call takes those marked, all of them one-time or all long-term."""
 

@@ -24,6 +24,13 @@ TWIN = timedelta(minutes=10)
 ENOUGH = 3  # sends in hand, above which a one-time template is not asked for
 PAUSE = timedelta(hours=24)  # after a no, before the same question again
 MOST_TWINS = 20
+MOMENTS: Mapping[str, tuple[str, ...]] = {
+    "apply": ("case_moved", "case_corrections", "correction_due"),
+    "pay": ("bill_paid", "bill_refunded", "bill_due"),
+    "licence": ("licence_expiring",),
+    "appointment": ("appointment_tomorrow",),
+    "account": ("account_changed",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,12 @@ async def reported(store: Consents, resident_id: str, channel: str, results: Seq
     await hear(store, resident_id, answers, (channel, carrier))
 
 
-async def to_ask(store: Consents, resident_id: str, channel: str, carrier: Channel | None, at_once: int) -> list[dict[str, Any]]:
-    """Every template of the caller's channel, those to ask for now marked: at most `at_once`, never one-time and long-term ones together."""
+async def to_ask(store: Consents, resident_id: str, on: tuple[str, Channel | None], at_once: int, moment: str = "") -> list[dict[str, Any]]:
+    """Every template of the caller's channel, those to ask for now marked: at most `at_once`, never one-time and long-term ones together.
+
+    `moment`: what the resident is about to do, of MOMENTS; what belongs to it is asked for before anything else.
+    """
+    channel, carrier = on
     if carrier is None or not carrier.needs_consent:
         return []
     given = await store.of_resident(resident_id, channel)
@@ -83,7 +94,9 @@ async def to_ask(store: Consents, resident_id: str, channel: str, carrier: Chann
         for key, kind in KINDS.items()
         if kind.template == key and carrier.template(key) is not None
     ]
-    wanted = sorted((row for row in rows if row["ask"]), key=lambda row: row["remaining"])  # none in hand first; else as they are defined
+    first = MOMENTS.get(moment, ())
+    wanted = [row for row in rows if row["ask"]]
+    wanted.sort(key=lambda row: (row["template_key"] not in first, row["remaining"]))  # then none in hand; else as they are defined
     chosen = [row for row in wanted if row["long_term"] == wanted[0]["long_term"]][:at_once] if wanted else []
     return [{**row, "ask": row in chosen} for row in rows]
 

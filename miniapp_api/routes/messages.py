@@ -7,7 +7,7 @@ from kit.errors import NotFound
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.routes.cases import before, cursor
 from miniapp_api.shapes import PageQuery
-from miniapp_api.shapes_messages import ConsentAnswer, Consents, ConsentState, MessageEntry, MessageList, channel_outcome
+from miniapp_api.shapes_messages import ConsentAnswer, Consents, ConsentsQuery, ConsentState, MessageEntry, MessageList, channel_outcome
 from notify import consents
 from residents.changes import address
 
@@ -28,9 +28,10 @@ async def read(call: Call, message_id: str) -> Raw:
     return Raw(b"", status=204)
 
 
-@routes.add("GET", "/v1/messages/consents", who="resident", summary="现在应请求授权的消息模板", reply=Consents)
+@routes.add("GET", "/v1/messages/consents", who="resident", summary="现在应请求授权的消息模板", query=ConsentsQuery, reply=Consents)
 async def to_ask(call: Call) -> Consents:
-    return await _consents(call)
+    query: ConsentsQuery = call.query
+    return await _consents(call, query.moment)
 
 
 @routes.add("POST", "/v1/messages/consents", who="resident", summary="登记订阅授权结果", body=list[ConsentAnswer], reply=Consents)
@@ -41,9 +42,9 @@ async def answered(call: Call) -> Consents:
     return await _consents(call)
 
 
-async def _consents(call: Call) -> Consents:
+async def _consents(call: Call, moment: str = "") -> Consents:
     caller, pushing, at_once = call.resident, call.deps.pushing, call.deps.settings.ask_at_once
-    rows = await consents.to_ask(pushing.consents, caller.resident_id, caller.channel, pushing.channels.get(caller.channel), at_once)
+    rows = await consents.to_ask(pushing.consents, caller.resident_id, (caller.channel, pushing.channels.get(caller.channel)), at_once, moment)
     return Consents(items=[ConsentState(**row) for row in rows], at_once=at_once)
 
 

@@ -13,6 +13,7 @@ from kit.errors import Invalid
 from notify import consents
 from notify.consent_store import Consent
 from notify.consents import ENOUGH, TWIN, Answered, Source, after
+from notify.kinds import KINDS
 from tests.notify.carriers import Platform
 from tests.notify.posting import Post
 
@@ -90,8 +91,8 @@ async def test_a_template_that_is_not_registered_cannot_be_allowed(post: Post) -
     assert await post.remaining("a", "bill_paid") == 0
 
 
-async def asked(post: Post, at_once: int = 3) -> list[str]:
-    rows = await consents.to_ask(post.pushing.consents, "r_a", "wechat", post.pushing.channels["wechat"], at_once)
+async def asked(post: Post, at_once: int = 3, moment: str = "") -> list[str]:
+    rows = await consents.to_ask(post.pushing.consents, "r_a", ("wechat", post.pushing.channels["wechat"]), at_once, moment)
     return [row["template_key"] for row in rows if row["ask"]]
 
 
@@ -102,6 +103,14 @@ async def test_no_more_is_asked_for_than_one_dialogue_takes_and_what_is_used_up_
     for kind in ("case_corrections", "correction_due"):
         await post.allow("a", ENOUGH, kind=kind)
     assert not {"case_corrections", "correction_due"} & set(await asked(post, 5)), "enough in hand"
+
+
+async def test_what_somebody_is_about_to_do_is_asked_for_first(post: Post) -> None:
+    assert await asked(post, 2, "pay") == ["bill_due", "bill_paid"]
+    for kind in ("bill_paid", "bill_refunded", "bill_due"):
+        await post.allow("a", ENOUGH, kind=kind)
+    assert await asked(post, 2, "pay") == ["case_moved", "case_corrections"], "what there is enough of leaves room"
+    assert all(kind in KINDS for kinds in consents.MOMENTS.values() for kind in kinds)
 
 
 async def test_one_time_and_long_term_templates_are_never_asked_for_together(post: Post) -> None:
@@ -125,5 +134,5 @@ async def test_whoever_said_no_is_not_asked_again_at_once_and_who_banned_it_neve
 
 
 async def test_a_channel_that_asks_nobody_has_nothing_to_ask_for(post: Post) -> None:
-    assert await consents.to_ask(post.pushing.consents, "r_a", "sms", Platform("sms", needs_consent=False), 3) == []
-    assert await consents.to_ask(post.pushing.consents, "r_a", "kiosk", None, 3) == []
+    assert await consents.to_ask(post.pushing.consents, "r_a", ("sms", Platform("sms", needs_consent=False)), 3) == []
+    assert await consents.to_ask(post.pushing.consents, "r_a", ("kiosk", None), 3) == []
