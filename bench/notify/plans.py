@@ -5,6 +5,7 @@ was carried out. What only a person or a rare moment asks for is asked here thro
 has no index and is read from its end: that is no query of ours.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,12 +37,13 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Queries that differ in their values alone. `plan` in the database's words; `examined`: documents read by the greediest, beyond those it found."""
+    """Queries that differ in their values alone. `asks`: the fields of the filter; `plan`: the index it names, in the database's words; `examined`:
+    documents read by the greediest, beyond those it found."""
 
     collection: str
     op: str
+    asks: str
     plan: str
-    shape: str
     examined: int
 
     @property
@@ -164,13 +166,21 @@ def shapes(profiled: Iterable[Mapping[str, Any]]) -> list[Shape]:
     for row in profiled:
         if _watches(row):
             continue
-        collection = row["ns"].partition(".")[2]
-        kind = "findAndModify" if row["op"] == "command" and "findandmodify" in {name.lower() for name in row["command"]} else row["op"]
-        plan = str(row["planSummary"])
-        key = collection, kind, plan, str(row.get("planCacheShapeHash") or row.get("queryHash") or "")
+        command = row.get("command") or {}
+        kind = "findAndModify" if "findandmodify" in {name.lower() for name in command} else row["op"]
+        plan = ", ".join(dict.fromkeys(str(row["planSummary"]).split(", IXSCAN ")))
+        key = row["ns"].partition(".")[2], kind, _fields(row.get("originatingCommand") or command), plan
         useful = row.get("nreturned") or row.get("nMatched") or row.get("ndeleted") or 0
         greediest[key] = max(greediest[key], row.get("docsExamined", 0) - useful)
     return [Shape(*key, examined) for key, examined in sorted(greediest.items())]
+
+
+def _fields(command: Mapping[str, Any]) -> str:
+    """A mark's own name, which holds a message's id, left out."""
+    stages = command.get("pipeline") or ()
+    matched: Mapping[str, Any] = next((stage["$match"] for stage in stages if "$match" in stage), {})
+    wanted = command.get("filter") or command.get("q") or command.get("query") or matched
+    return " ".join(re.sub(r"m_[0-9a-f]{32}", "…", name) for name in wanted)
 
 
 def _watches(row: Mapping[str, Any]) -> bool:
@@ -183,4 +193,4 @@ def _watches(row: Mapping[str, Any]) -> bool:
 
 def _say(found: Iterable[Shape]) -> None:
     for one in found:
-        progress(f"  {one.collection} {one.op}：{one.plan}，多读 {one.examined} 份")
+        progress(f"  {one.collection} {one.op}（{one.asks}）：{one.plan}，多读 {one.examined} 份")

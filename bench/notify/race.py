@@ -4,8 +4,8 @@ What counts is CPU (user and system) of the worker processes and their children,
 Making the inbox entries and handing over the jobs counts for nobody. What each does is in bench/notify/peers/__init__.py. The provider is the
 lean one: beside the sandbox, whose SQLite costs more than a push itself, two sides would differ by less than they do.
 
-Tried on two cores: Celery with 1, 2, 4, 8, 16 and 32 processes and prefetch 1, 4 and 16; requests and httpx; taskiq with 50, 100, 200 and 400
-tasks at once. Kept is what gave most pushes per CPU-second.
+Tried on two cores: Celery's prefork with 1, 2, 4, 8, 16 and 32 processes and prefetch 1, 4 and 16, its threads with 8, 16, 32 and 64; over
+requests, httpx and urllib3; taskiq with 50, 100, 200 and 400 tasks at once. Kept is what gave most pushes per CPU-second.
 """
 
 import signal
@@ -23,7 +23,7 @@ from bench.notify.house import House
 from bench.notify.peers import Job
 from bench.notify.people import KIND, Somebody
 from bench.notify.provider import digest
-from bench.notify.sides import Celery, Ours, Parcel, Place, Side, Taskiq, add, body
+from bench.notify.sides import Celery, CeleryThreads, Ours, Parcel, Place, Side, Taskiq, add, body
 from notify.consent_store import consent_id
 from notify.kinds import Value
 from notify.told import Told
@@ -31,7 +31,7 @@ from notify.told import Told
 ROUNDS, EACH, PEOPLE, WARM = 5, 2000, 500, 300
 LONGEST = 180.0  # seconds for one side's round
 AT = datetime(2026, 11, 23, 7, 1, tzinfo=UTC)  # of what is told: the same words for everybody
-POOL, TASKS = 16, 100  # Celery's processes, taskiq's tasks at once
+POOL, THREADS, TASKS = 16, 64, 100  # Celery's processes or threads, taskiq's tasks at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,22 @@ def measure(house: House) -> None:
         house.stack.children[name].stop()
     people = house.people(PEOPLE)
     place = Place(house.stack.env, house.mongo, house.provider.url, house.stack.data / "logs", house.tell)
-    one = _race(house, people, [Ours(place, 1), Celery(place, POOL), Taskiq(place, 1, tasks=TASKS)], ROUNDS)
+    sides = [Ours(place, 1), Celery(place, POOL), CeleryThreads(place, THREADS), Taskiq(place, 1, tasks=TASKS)]
+    one = _race(house, people, sides, ROUNDS)
     _compare(one)
     rates = {1: one, 2: _race(house, people, [Ours(place, 2), Taskiq(place, 2, tasks=TASKS)], 3)}
     for processes, some in rates.items():
         alone = _race(house, people, [Celery(place, processes)], 1, each=150 * processes)
-        for side, results in {**some, "celery": alone["celery"]}.items():
+        for side in ("ours", "celery", "taskiq"):
+            results = alone[side] if side in alone else some[side]
             about = f"{processes} worker process(es), provider answering in 30 ms, from go to the last call"
             report(f"push_per_s_{processes}_{side}", median([run.per_second for run in results]), "1/s", "higher", None, about, len(results))
 
 
 def _compare(found: dict[str, list[Result]]) -> None:
-    tuned = {"celery": f"Celery prefork, {POOL} processes, Redis, acks_late", "taskiq": f"taskiq, one process, {TASKS} tasks, Redis stream with ack"}
-    for peer, aim in (("celery", 3.0), ("taskiq", 1.0)):
+    tuned = {"celery": f"Celery prefork, {POOL} processes, Redis, acks_late", "celery_threads": f"Celery, {THREADS} threads, Redis, acks_late"}
+    tuned["taskiq"] = f"taskiq, one process, {TASKS} tasks, Redis stream with ack"
+    for peer, aim in (("celery", 3.0), ("celery_threads", None), ("taskiq", 1.0)):
         pairs = list(zip(found["ours"], found[peer], strict=True))
         own, other = (median([run.per_cpu for run in found[side]]) for side in ("ours", peer))
         about = f"{tuned[peer]}, same work, {EACH} pushes a round; {own:.0f} beside {other:.0f} pushes/CPU-s"

@@ -126,21 +126,23 @@ class _Peer(Side):
 
     def settings(self) -> dict[str, str]:
         database = {"BENCH_MONGO": self.place.env["MONGO_URL"], "BENCH_DATABASE": self.place.mongo.database.name}
-        return {**database, "BENCH_BROKER": self.place.broker, "BENCH_WECHAT": self.place.wechat, "BENCH_PREFETCH": str(self.prefetch)}
+        own = {"BENCH_QUEUE": f"bench_{self.name}", "BENCH_PREFETCH": str(self.prefetch)}
+        return {**database, "BENCH_BROKER": self.place.broker, "BENCH_WECHAT": self.place.wechat, **own}
 
 
 class Celery(_Peer):
-    """Prefork, `processes` in the pool."""
+    """`size`: processes or threads of its pool."""
 
     name = "celery"
+    pool = "prefork"
 
-    def __init__(self, place: Place, processes: int, prefetch: int = 4) -> None:
+    def __init__(self, place: Place, size: int, prefetch: int = 4) -> None:
         super().__init__(place)
-        self._processes, self.prefetch = processes, prefetch
+        self._size, self.prefetch = size, prefetch
 
     def commands(self) -> list[list[str]]:
         lean = "--without-gossip --without-mingle --without-heartbeat --loglevel ERROR".split()
-        pool = ["--pool", "prefork", "--concurrency", str(self._processes), "-O", "fair"]
+        pool = ["--pool", self.pool, "--concurrency", str(self._size), "-O", "fair"]
         return [[sys.executable, "-m", "celery", "-A", "bench.notify.peers.celery_push", "worker", *pool, *lean]]
 
     def hand_over(self, parcels: Sequence[Parcel]) -> None:
@@ -149,7 +151,14 @@ class Celery(_Peer):
         app.conf.broker_url = self.place.broker
         with app.producer_pool.acquire(block=True) as producer:
             for one in parcels:
-                push.apply_async(kwargs=one.job.named(), producer=producer)
+                push.apply_async(kwargs=one.job.named(), producer=producer, queue=f"bench_{self.name}")
+
+
+class CeleryThreads(Celery):
+    """Nobody's default, but the better half of Celery where work is waiting: one process, no pickling between two."""
+
+    name = "celery_threads"
+    pool = "threads"
 
 
 class Taskiq(_Peer):

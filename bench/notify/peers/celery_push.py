@@ -1,4 +1,4 @@
-"""Celery 5 on Redis, prefork: acknowledged after the work. Settings by environment (bench/notify/race.py says which were best).
+"""Celery 5 on Redis, acknowledged after the work, with a pool of processes or of threads. Settings by environment (bench/notify/race.py says which were best).
 
 Run by `celery -A bench.notify.peers.celery_push worker`.
 """
@@ -6,11 +6,11 @@ Run by `celery -A bench.notify.peers.celery_push worker`.
 import json
 import os
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import urllib3
 from celery import Celery
-from celery.signals import worker_process_init
 from pymongo import MongoClient, WriteConcern
 
 from bench.notify.peers import SECONDS, SEND, outcome, take
@@ -25,34 +25,34 @@ app.conf.update(
     worker_send_task_events=False,
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": 3600},
-    task_default_queue="bench_celery",
+    task_default_queue=os.environ.get("BENCH_QUEUE", "bench_celery"),
 )
 
 
 class Parts:
-    """Of one process of the pool, made after the fork: one database client, one connection that is kept."""
+    """Of one process: one database client, and connections that are kept."""
 
     def __init__(self) -> None:
         client: MongoClient[dict[str, Any]] = MongoClient(os.environ["BENCH_MONGO"], tz_aware=True, retryWrites=True)
         database = client.get_database(os.environ["BENCH_DATABASE"], write_concern=WriteConcern(w="majority", j=True, wtimeout=5000))
         self.consents, self.messages = database["consents"], database["messages"]
-        self.http = urllib3.PoolManager(timeout=SECONDS, retries=False)  # 0.13 ms of CPU a call; httpx.Client 0.24, requests.Session 0.32
+        self.http = urllib3.PoolManager(
+            maxsize=128, timeout=SECONDS, retries=False
+        )  # 0.13 ms of CPU a call; httpx.Client 0.24, requests.Session 0.32
         self.url = os.environ["BENCH_WECHAT"] + SEND
 
 
-parts: Parts
-
-
-@worker_process_init.connect  # type: ignore[untyped-decorator]  # celery has no types
-def begin(**_: Any) -> None:
-    global parts
-    parts = Parts()
+@cache
+def parts() -> Parts:
+    """Made with the first task, which in a pool of processes is after the fork."""
+    return Parts()
 
 
 @app.task(name="bench.push")  # type: ignore[untyped-decorator]  # celery has no types
 def push(consent: str, message: str, body: str) -> None:
-    if not parts.consents.update_one(*take(consent, message)).modified_count:
+    own = parts()
+    if not own.consents.update_one(*take(consent, message)).modified_count:
         return
-    reply = parts.http.request("POST", parts.url, body=body.encode(), headers={"Content-Type": "application/json"})
+    reply = own.http.request("POST", own.url, body=body.encode(), headers={"Content-Type": "application/json"})
     sent = reply.status == 200 and json.loads(reply.data)["errcode"] == 0
-    parts.messages.update_one(*outcome(message, datetime.now(UTC), "sent" if sent else "unknown"))
+    own.messages.update_one(*outcome(message, datetime.now(UTC), "sent" if sent else "unknown"))
