@@ -1,7 +1,7 @@
 """From a core event to the provider's door, on the whole house: genuine signed webhooks at an even rate, whatever became of the ones before.
 
 Each event is of another person's case, so that a push is known by its openid. The provider's own clock is read (same machine). It is the lean
-one, not the sandbox: at 500 sends a second the sandbox's SQLite would take from the house the CPU it is measured on.
+one, not the sandbox: at 500 sends a second that would take a tenth of a core from the house.
 """
 
 import time

@@ -1,7 +1,7 @@
 """WeChat's two doors a push needs, in a process of its own that costs next to nothing: stable_token and subscribe/send, answered after a set time.
 
-It judges nothing and remembers everything it was sent. The sandbox is not it: there each send is looked up and written down in SQLite, which
-costs more CPU than the senders do that are compared here. The world's time (seconds since 1970) stands beside each call.
+It judges nothing and remembers everything it was sent, with the world's time (seconds since 1970). The sandbox is not it: there each send is
+judged, looked up and written down in SQLite, 0.20 ms of CPU instead of 0.03, on the very cores that are measured.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 What counts is CPU (user and system) of the worker processes and their children, from the moment they may begin until every outcome is written.
 Making the inbox entries and handing over the jobs counts for nobody. What each does is in bench/notify/peers/__init__.py. The provider is the
-lean one: beside the sandbox, whose SQLite costs more than a push itself, two sides would differ by less than they do.
+lean one: the sandbox would take 0.20 ms of CPU a send instead of 0.03, from the same cores.
 
 Tried on two cores: Celery's prefork with 1, 2, 4, 8, 16 and 32 processes and prefetch 1, 4 and 16, its threads with 8, 16, 32 and 64; over
 requests, httpx and urllib3; taskiq with 50, 100, 200 and 400 tasks at once. Kept is what gave most pushes per CPU-second.
