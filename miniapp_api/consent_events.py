@@ -1,12 +1,11 @@
 """Story: WeChat tells what a resident allowed, took back, or what became of a message. Each event counts once, however often it comes."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from bot.wechat import Incoming
-from kit.clock import now
-from kit.errors import Unavailable
 from kit.mongo import DuplicateKeyError, Tx
 from miniapp_api.wiring import Deps
 from notify import consents
@@ -16,7 +15,7 @@ from notify.consents import Answered, Result
 log = logging.getLogger(__name__)
 
 POPUP, CHANGE, SENT = "event:subscribe_msg_popup_event", "event:subscribe_msg_change_event", "event:subscribe_msg_sent_event"
-EARLY = timedelta(minutes=1)
+EARLY = (0.1, 0.4, 1.0)  # seconds to wait for our own note; WeChat waits five for its answer
 _TRIES = 3
 
 
@@ -60,11 +59,12 @@ def _answers(message: Incoming, carrier: Channel) -> list[Answered]:
 
 
 async def _receipts(deps: Deps, message: Incoming) -> None:
-    """WeChat's word on messages it took before. It may come before our own note of having sent one: then WeChat is asked to come again."""
+    """WeChat's word on messages it took before. It may come before our own note of having sent one, which is then on its way."""
     for entry in message.entries:
-        known = await deps.messages.receipt(entry.get("MsgID", ""), _word(entry))
-        if not known and now() - datetime.fromtimestamp(message.created, UTC) < EARLY:
-            raise Unavailable("receipt_early", "请稍后再来", retry_after=5)
+        for gap in (*EARLY, 0.0):
+            if await deps.messages.receipt(entry.get("MsgID", ""), _word(entry)) or not gap:
+                break
+            await asyncio.sleep(gap)
 
 
 def _word(entry: Mapping[str, str]) -> str:

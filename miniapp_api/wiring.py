@@ -58,6 +58,7 @@ from miniapp_api.settings_wechat import WeChatMessagesAccount
 from miniapp_api.upload import Places
 from miniapp_api.wiring_cases import Applying
 from notify import broadcast_store, reminder_store
+from notify import consent_store as notify_consents
 from notify import store as notify_store
 from notify.broadcast_store import Broadcasts
 from notify.pushing import Pushing
@@ -141,6 +142,7 @@ class Deps:
             file_store,
             blobs,
             notify_store,
+            notify_consents,
             reminder_store,
             broadcast_store,
             people_store,

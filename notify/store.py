@@ -15,14 +15,14 @@ from kit.gather import Gathered
 from kit.mongo import ASCENDING, IndexModel, Mongo, Tx, UpdateOne, insert_all
 from notify.told import Told
 
+_ANSWER = "channels.wechat.answer"
+_TEXT = {"$type": "string"}  # an index of only those rows must be told so by the query
 INDEXES = {
     "messages": [
         IndexModel([("person_id", ASCENDING), ("at", ASCENDING)]),
-        IndexModel([("case_no", ASCENDING), ("at", ASCENDING)], name="of_case", partialFilterExpression={"case_no": {"$type": "string"}}),
+        IndexModel([("case_no", ASCENDING), ("at", ASCENDING)], name="of_case", partialFilterExpression={"case_no": _TEXT}),
         IndexModel([("parked_at", ASCENDING)], name="parked", partialFilterExpression={"parked_at": {"$type": "date"}}),
-        IndexModel(
-            [("channels.wechat.answer", ASCENDING)], name="wechat_answer", partialFilterExpression={"channels.wechat.answer": {"$type": "string"}}
-        ),
+        IndexModel([(_ANSWER, ASCENDING)], name="wechat_answer", partialFilterExpression={_ANSWER: _TEXT}),
     ],
 }
 
@@ -102,13 +102,13 @@ class Messages:
 
     async def _received(self, asked: Sequence[tuple[str, str]]) -> Sequence[bool]:
         told = [
-            UpdateOne({"channels.wechat.answer": answer}, {"$set": {"channels.wechat.receipt": word, "channels.wechat.receipt_at": now()}})
+            UpdateOne({_ANSWER: {"$eq": answer, **_TEXT}}, {"$set": {"channels.wechat.receipt": word, "channels.wechat.receipt_at": now()}})
             for answer, word in asked
         ]
         if (await self._messages.bulk_write(told, ordered=False)).matched_count == len(asked):
             return [True] * len(asked)
-        mine = {"channels.wechat.answer": {"$in": [answer for answer, _ in asked]}}
-        known = {row["channels"]["wechat"]["answer"] async for row in self._messages.find(mine, {"channels.wechat.answer": 1})}
+        mine = {_ANSWER: {"$in": [answer for answer, _ in asked], **_TEXT}}
+        known = {row["channels"]["wechat"]["answer"] async for row in self._messages.find(mine, {_ANSWER: 1})}
         return [answer in known for answer, _ in asked]
 
     # operators
@@ -131,7 +131,7 @@ class Messages:
     async def of_case(self, case_no: str, limit: int) -> list[dict[str, Any]]:
         """What was sent about a case, the latest first: when, by which channel, what the platform said. No words and no person."""
         shown = {"kind": 1, "at": 1, "read_at": 1, "channels": 1, "push": 1}
-        return [row async for row in self._messages.find({"case_no": case_no}, shown).sort("at", -1).limit(limit)]
+        return [row async for row in self._messages.find({"case_no": {"$eq": case_no, **_TEXT}}, shown).sort("at", -1).limit(limit)]
 
 
 _AT_WORK = {"push": {"$ne": "done"}}  # messages of a release before this one have no such word

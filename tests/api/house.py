@@ -91,11 +91,11 @@ class Resident:
         assert answer.status == 200 and answer.json["state"] == "bound", answer.body
 
     async def consent(self, times: int = 1) -> None:
-        """Accept in the client (WeChat counts it) and tell the API."""
+        """Accept in the client (the platform counts it) and tell the API."""
         for asked in (await self.api("GET", "/v1/messages/consents")).json["items"]:
             for _ in range(times):
                 given = {"person": self.person["person"], "template_id": asked["template_id"], "result": "accept"}
-                await self.house.world("POST", "/world/wechat/consents", given)
+                await self.house.world("POST", f"/world/{self.channel}/consents", given)
                 await self.api("POST", "/v1/messages/consents", [{"template_key": asked["template_key"], "result": "accept"}])
 
     async def draft(self, item_code: str | None = None) -> Json:

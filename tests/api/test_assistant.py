@@ -166,7 +166,7 @@ async def test_where_rasa_asks_is_on_loopback_and_behind_its_secret(house: House
     told = {
         name.lower().removeprefix("zhangban_"): value for name, value in house.stack.env.items() if name.startswith(("ZHANGBAN_", "MONGO_", "REDIS_"))
     }
-    deps = wiring.build(Settings.model_validate({**told, "wechat_templates": {}, "actions_secret": "a" * 40}))
+    deps = wiring.build(Settings.model_validate({**told, "wechat_templates": {}, "alipay_templates": {}, "actions_secret": "a" * 40}))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

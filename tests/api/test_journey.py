@@ -162,6 +162,8 @@ async def test_without_consent_the_inbox_is_told_and_says_why_the_phone_was_not(
     assert {one["channel"]: (one["outcome"], one["reason"]) for one in message["channels"]} == {
         "inbox": ("delivered", None),
         "wechat": ("skipped", "no_consent"),
+        "alipay": ("skipped", "no_account"),
+        "sms": ("skipped", "no_template"),
     }
     assert await pushes(house, case_no) == []
 
@@ -176,7 +178,7 @@ async def test_a_consent_used_up_at_wechat_is_believed(house: House) -> None:
     for to in ("accepted", "approved", "issued"):
         await house.move(case_no, to)
     message = await until(lambda: first_message(resident, "refused"))
-    assert message["channels"][1]["reason"] == "no_consent_at_platform"
+    assert next(one for one in message["channels"] if one["channel"] == "wechat")["reason"] == "no_consent_at_platform"
     rows = (await resident.api("GET", "/v1/messages/consents")).json["items"]
     assert next(one for one in rows if one["template_key"] == key)["remaining"] == 0
 

@@ -243,7 +243,7 @@ class Watched(OpenData):
 async def serving(stack: Stack, mongo: Mongo) -> AsyncIterator[tuple[str, Watched]]:
     """The API in this process over its own database, and the watched export it serves from."""
     told = {name.lower().removeprefix("zhangban_"): value for name, value in stack.env.items() if name.startswith(("ZHANGBAN_", "MONGO_", "REDIS_"))}
-    deps = wiring.build(Settings.model_validate({**told, "mongo_database": mongo.database.name, "wechat_templates": {}}))
+    deps = wiring.build(Settings.model_validate({**told, "mongo_database": mongo.database.name, "wechat_templates": {}, "alipay_templates": {}}))
     watched = Watched(deps.mongo)
     app: Any = create_app(replace(deps, open_data=watched), new_id("app").replace("_", "-"))
     app.config.TOUCHUP = False  # it rewrites Sanic's own classes, which works once in a process

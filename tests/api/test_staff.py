@@ -40,7 +40,7 @@ async def test_from_the_first_login_to_logout_and_all_of_it_in_the_audit(house: 
     assert first.status == 200 and first.json["must_change_password"] is True
     me = (await desk.api("GET", "/staff/v1/me")).json
     assert (me["username"], me["roles"], me["must_change_password"]) == (desk.username, ["approver"], True)
-    assert me["permissions"] == ["orders.read", "refund.approve"] and me["regions"] == ["*"]
+    assert me["permissions"] == ["broadcast.approve", "broadcast.read", "broadcast.stop", "orders.read", "refund.approve"] and me["regions"] == ["*"]
     assert (await desk.api("GET", "/staff/v1/accounts")).json["code"] == "staff_password_change_needed"
     assert (await desk.choose_password()).status == 204
     assert (await desk.api("GET", "/staff/v1/me")).json["must_change_password"] is False

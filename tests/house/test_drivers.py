@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 # fnmatch patterns; * also crosses folders.
 ALLOWED = {
-    "motor": ("kit/mongo.py", "bench/peers/*"),
-    "pymongo": ("kit/mongo.py", "kit/embedded.py", "tests/kit/test_embedded.py", "bench/search/peers/*"),
-    "redis": ("kit/redis.py", "bench/peers/*"),
+    "motor": ("kit/mongo.py", "bench/peers/*", "bench/notify/peers/*"),
+    "pymongo": ("kit/mongo.py", "kit/embedded.py", "tests/kit/test_embedded.py", "bench/search/peers/*", "bench/notify/peers/*"),
+    "redis": ("kit/redis.py", "bench/peers/*", "tests/crash/test_kill_pushes.py"),
     "chinese_calendar": ("kit/workdays.py",),
     "aiohttp": ("kit/http.py", "miniapp_api/demo*.py", "sandbox/*", "tests/*", "bench/*"),
     "sanic": ("miniapp_api/*", "sandbox/*", "bench/peers/*"),
