@@ -101,7 +101,8 @@ async def _through(walk: _Walk) -> None:
     for name in walk.pushing.channels:
         if name not in order:
             walk.noted[name] = Outcome("skipped", "turned_off")
-    stop: str | None = None  # why the channels after are not used
+    # why the channels after are not used; one that took it before, while another was parked, is enough
+    stop: str | None = next((_ends(walk, name, "sent") for name in order if walk.before(name).get("outcome") == "sent"), None)
     for name in order:
         if walk.before(name).get("outcome") in _OVER:
             stop = stop or _ends(walk, name, str(walk.before(name)["outcome"]))
