@@ -96,17 +96,17 @@ async def push(pushing: Pushing, row: Row) -> None:
 
 async def _through(walk: _Walk) -> None:
     walk.begun = await _begun(walk)
-    order = [name for name in walk.reached.channels if name in walk.pushing.channels]
-    order.sort(key=lambda name: name not in walk.begun)  # what was begun is seen through before anything else is
+    wanted = [name for name in walk.reached.channels if name in walk.pushing.channels and name not in walk.begun]
+    order = [*sorted(walk.begun), *wanted]  # what was begun is seen through before anything else is
     for name in walk.pushing.channels:
         if name not in order:
             walk.noted[name] = Outcome("skipped", "turned_off")
-    # why the channels after are not used; one that took it before, while another was parked, is enough
-    stop: str | None = next((_ends(walk, name, "sent") for name in order if walk.before(name).get("outcome") == "sent"), None)
+    ends = [_ends(walk, name, str(walk.before(name).get("outcome"))) for name in order]
+    stop = next((why for why in ends if why is not None), None)  # why no other channel is used: one took it while another was parked
     for name in order:
         if walk.before(name).get("outcome") in _OVER:
-            stop = stop or _ends(walk, name, str(walk.before(name)["outcome"]))
-        elif stop is not None:
+            continue
+        if stop is not None:
             walk.noted[name] = Outcome("not_needed", stop)
         elif (why := _not_used(walk, name)) is not None:
             walk.noted[name] = why

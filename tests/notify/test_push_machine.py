@@ -20,6 +20,7 @@ from kit.ids import new_id
 from kit.mongo import DuplicateKeyError, Mongo, connect
 from notify import parking, push
 from notify.consents import Answered
+from notify.kinds import KINDS as NOTIFY
 from tests.notify.carriers import People, Platform, make_reached
 from tests.notify.posting import Post, make_post
 
@@ -200,8 +201,10 @@ class Pushes(RuleBasedStateMachine):
                 break
         assert await self.mongo["messages"].count_documents({}) == len(self.told)
         assert not await self.mongo["outbox"].count_documents({"state": {"$ne": "done"}})
-        for own, (person, _) in self.told.items():
+        for own, (person, kind) in self.told.items():
             await self.explained(own, person)
+            took = [name for name, platform in self.platforms.items() if (f"{name}-of-{person}", own) in platform.taken]
+            assert len(took) <= 1 or NOTIFY[kind].urgent, "only what is urgent may be told on two channels"
         async for row in self.mongo["consents"].find({}):
             assert not row.get("under_way"), "a mark is left"
         await self.counted()
