@@ -58,6 +58,8 @@ def measure(house: House) -> None:
             results = alone[side] if side in alone else some[side]
             about = f"{processes} worker process(es), provider answering in 30 ms, from go to the last call"
             report(f"push_per_s_{processes}_{side}", median([run.per_second for run in results]), "1/s", "higher", None, about, len(results))
+            spent_well = median([run.per_cpu for run in results])
+            report(f"push_per_cpu_s_{processes}_{side}", spent_well, "1/CPU-s", "higher", None, about, len(results))
 
 
 def _compare(found: dict[str, list[Result]]) -> None:
@@ -71,8 +73,6 @@ def _compare(found: dict[str, list[Result]]) -> None:
         ratio = median([a.with_stores / b.with_stores for a, b in pairs])
         about = f"{tuned[peer]}; CPU of mongod and Redis counted too"
         report(f"push_vs_{peer}_with_stores", ratio, "ratio of pushes/CPU-s", "higher", None, about, len(pairs))
-    for side, results in found.items():
-        report(f"push_per_cpu_s_{side}", median([run.per_cpu for run in results]), "1/CPU-s", "higher", None, "the same rounds", len(results))
 
 
 def _race(house: House, people: Sequence[Somebody], sides: Sequence[Side], rounds: int, each: int = EACH) -> dict[str, list[Result]]:
