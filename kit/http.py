@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
@@ -190,9 +191,10 @@ class Http:
     def _asked(self, call: _Call) -> "aiohttp.client._RequestContextManager":
         url = URL(call.url, encoded=True) if call.exact else call.url
         body = BytesIO(call.body) if call.body and len(call.body) > _LARGE else call.body  # no copy; a large one leaves the loop room in between
-        timeout = aiohttp.ClientTimeout(total=call.seconds, sock_connect=min(call.seconds, 3.0))
         context = self._identities.get(origin(call.url), True)
-        return self._open().request(call.method, url, headers=call.headers, data=body, timeout=timeout, allow_redirects=False, ssl=context)
+        return self._open().request(
+            call.method, url, headers=call.headers, data=body, timeout=_within(call.seconds), allow_redirects=False, ssl=context
+        )
 
     def is_open(self, party: str) -> bool:
         """True while the breaker of this party keeps calls back."""
@@ -208,6 +210,11 @@ class Http:
             connector = aiohttp.TCPConnector(limit=self._connections, limit_per_host=self._connections, keepalive_timeout=15, force_close=False)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True, trust_env=False)
         return self._session
+
+
+@cache
+def _within(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, 3.0))
 
 
 async def _whole(call: _Call, response: aiohttp.ClientResponse) -> Reply:

@@ -60,10 +60,11 @@ class Messages:
         return [row["_id"] for row in rows]
 
     async def message(self, own: str) -> dict[str, Any] | None:
+        """Without its words, which only the inbox shows."""
         return await self._read(own)
 
     async def _of_ids(self, owns: Sequence[str]) -> Sequence[dict[str, Any] | None]:
-        found = {row["_id"]: row async for row in self._messages.find({"_id": {"$in": list(owns)}})}
+        found = {row["_id"]: row async for row in self._messages.find({"_id": {"$in": list(owns)}}, {"text": 0})}
         return [found.get(own) for own in owns]
 
     async def inbox(self, person_id: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:

@@ -84,7 +84,8 @@ def character_string(text: str) -> str:
 
 def plain(text: str) -> str:
     """Free text from outside, made harmless: no control characters, no line breaks, nothing a client would turn into a link."""
-    text = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
+    if not text.isprintable():  # which is what most texts are: nothing of the categories C and Z but plain spaces
+        text = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
     return _LINK.sub("（链接已略去）", text)
 
 
