@@ -1,1 +1,1 @@
-"""Parcels: couriers and tracking, in both directions. Nothing is here yet."""
+"""Parcels: licences to the door, papers to the hall; couriers and tracking, in both directions."""
