@@ -84,7 +84,7 @@ async def test_a_kill_in_the_middle_of_core_events_tells_everybody_once(house: H
         async def told(resident: Resident = resident) -> str | None:
             rows = await resident.inbox()
             outcomes = {one["channel"]: one["outcome"] for row in rows for one in row["channels"]}
-            return outcomes["wechat"] if outcomes and outcomes["wechat"] not in ("pending", "sending") else None
+            return outcomes.get("wechat") if outcomes.get("wechat") not in ("pending", "sending") else None
 
         outcome = await until(told, 60)
         inbox = await resident.inbox()
