@@ -231,6 +231,7 @@ class Item(Frozen):
     booking_url: Url | None = Field(default=None, title="预约地址")
     materials_by_courier: bool | None = Field(default=None, title="材料可否寄递")
     delivery: bool | None = Field(default=None, title="结果可否寄递")  # result can be sent by courier
+    delivery_payer: str | None = Field(default=None, title="寄递费用承担")  # free (免费) | city (寄付) | receiver (到付) | prepaid (先付后寄)
 
     results: tuple[Result, ...] | None = Field(default=None, title="办理结果")
     consult_phone: str | None = Field(default=None, title="咨询电话")

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from core import bills, case_acts, client, licences, money, publications, subjects, types
+from core import bills, case_acts, client, deliveries, licences, money, publications, subjects, types
 from core.signature import Forged, check_event, sign_call, sign_event
 
 SECRET = b"a secret of the tests"
@@ -35,7 +35,7 @@ def test_the_contract_and_our_types_cannot_drift() -> None:
     models += [bills.BillList, bills.Settlement, bills.Reversal, bills.BookPage, money.SettlementAsk, money.ReversalAsk]
     models += [subjects.EnterpriseList, subjects.WardList, licences.LicenceList, licences.PresentationAsk, licences.Presentation]
     models += [case_acts.Submission, case_acts.PrecheckAsk, case_acts.Findings, case_acts.CorrectionAsk, case_acts.WithdrawalAsk]
-    models += [case_acts.ReceivedFile]
+    models += [case_acts.ReceivedFile, deliveries.DeliveryAsk, deliveries.Delivery, deliveries.DeliveryOutcome, deliveries.FreightAsk]
     _, made = models_json_schema([(model, "validation") for model in models], ref_template="#/components/schemas/{model}")
     assert contract()["components"]["schemas"] == made["$defs"]
 
@@ -46,7 +46,7 @@ EXAMPLES = {
         *(bills.Bill, bills.BillList, bills.Settlement, bills.Reversal, bills.BookPage, money.SettlementAsk, money.ReversalAsk),
         *(subjects.EnterpriseList, subjects.WardList, licences.LicenceList, licences.PresentationAsk, licences.Presentation, types.Case),
         *(case_acts.Submission, case_acts.PrecheckAsk, case_acts.Findings, case_acts.CorrectionAsk, case_acts.WithdrawalAsk),
-        case_acts.ReceivedFile,
+        *(case_acts.ReceivedFile, deliveries.DeliveryAsk, deliveries.Delivery, deliveries.DeliveryOutcome, deliveries.FreightAsk),
     )
 }
 
@@ -71,7 +71,7 @@ def test_the_examples_are_what_our_types_read_and_say() -> None:
 
 def test_every_path_of_the_contract_is_one_call_of_ours() -> None:
     asked = sorted(one["operationId"] for acts in contract()["paths"].values() for one in acts.values())
-    parts = (client.Core, money.CoreMoney, subjects.CoreSubjects, licences.CoreLicences, case_acts.CoreCaseActs)
+    parts = (client.Core, money.CoreMoney, subjects.CoreSubjects, licences.CoreLicences, case_acts.CoreCaseActs, deliveries.CoreDeliveries)
     ours = {name for part in parts for name in vars(part) if not name.startswith("_")}
     assert asked == sorted(ours - {"read", "post", "put"})  # how the parts call
 
