@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from kit import print_font
 from kit.clock import BEIJING
 from kit.money import yuan
-from payments import receipt_font, receipt_texts
+from payments import receipt_texts
 from payments.capitals import in_capitals
 from payments.receipt_facts import Check, ReceiptFacts
 from payments.receipt_page import Field, Row, Sheet, printed
@@ -19,7 +20,7 @@ _POINTS = 12  # code points named in the note; more in one receipt is an attack,
 
 def draw(facts: ReceiptFacts, check: Check) -> bytes:
     """The PDF. About 80 ms of CPU, 220 when a character is used for the first time: never on the loop, see payments/receipt_aside.py."""
-    case, missing = receipt_font.case(), dict[str, None]()
+    case, missing = print_font.case(), dict[str, None]()
 
     def clean(field: Field) -> Field:
         value, gone = case.shown(field.value)

@@ -8,8 +8,8 @@ import segno
 from fpdf import FPDF
 from fpdf.enums import TextMode
 
-from payments import receipt_font
-from payments.receipt_font import Case
+from kit import print_font
+from kit.print_font import Case
 
 WIDTH, HEIGHT, MARGIN = 148.0, 210.0, 12.0  # millimetres, as everything below; font sizes are points
 FULL = WIDTH - 2 * MARGIN
@@ -67,7 +67,7 @@ def printed(sheet: Sheet, case: Case) -> bytes:
     texts = [sheet.title, sheet.number, sheet.stamp, *sheet.captions, *sheet.notes, " …"]
     texts += [text for row in sheet.rows for field in row for text in (field.label, field.value)]
     pdf = _blank(sheet)
-    receipt_font.add_to(pdf, case.font("".join(texts)))
+    print_font.add_to(pdf, case.font("".join(texts)))
     pdf.add_page()
     _head(pdf, sheet)
     _table(pdf, sheet.rows)
@@ -172,7 +172,7 @@ def _notes(pdf: FPDF, notes: tuple[str, ...]) -> None:
 def _fit(pdf: FPDF, field: Field, room: float) -> tuple[list[str], float]:
     """A value's lines and its size: smaller letters before a second line where only one is allowed, … at the end of what is too long."""
     if field.lines == 1:
-        pdf.set_font(receipt_font.NAME, size=SIZE)
+        pdf.set_font(print_font.NAME, size=SIZE)
         size = max(TINY, min(SIZE, SIZE * room / max(room, pdf.get_string_width(field.value))))
     else:
         size = SIZE
@@ -187,7 +187,7 @@ def _fit(pdf: FPDF, field: Field, room: float) -> tuple[list[str], float]:
 
 def _wrap(pdf: FPDF, text: str, room: float, size: float) -> list[str]:
     """Broken between any two characters, as Chinese is, but no line begins with a stop or a closing bracket."""
-    pdf.set_font(receipt_font.NAME, size=size)
+    pdf.set_font(print_font.NAME, size=size)
     lines, line = list[str](), ""
     for char in text:
         if line and pdf.get_string_width(line + char) > room + 0.01:
@@ -200,7 +200,7 @@ def _wrap(pdf: FPDF, text: str, room: float, size: float) -> list[str]:
 
 def _write(pdf: FPDF, text: str, at: tuple[float, float], room: float, letters: Letters) -> None:
     """One line, `at` its upper left corner."""
-    pdf.set_font(receipt_font.NAME, size=letters.size)
+    pdf.set_font(print_font.NAME, size=letters.size)
     pdf.set_text_color(letters.colour)
     pdf.set_char_spacing(letters.spacing)
     mode = TextMode.FILL_STROKE if letters.bold else TextMode.FILL

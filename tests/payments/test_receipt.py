@@ -18,11 +18,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from core.bills import EBill
+from kit.print_font import MARK, Case, case
 from payments import receipt_texts
 from payments.receipt import draw
 from payments.receipt_aside import draw_aside
 from payments.receipt_facts import Check, ReceiptFacts
-from payments.receipt_font import MARK, Case, case
 from payments.receipt_page import CODE, HEIGHT, MARGIN, QR, WIDTH, dark_runs
 
 PAID = datetime(2026, 11, 28, 16, 30, 5, tzinfo=UTC)  # the 29th in Beijing

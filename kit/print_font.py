@@ -1,4 +1,4 @@
-"""The Chinese font of receipts: Noto Sans SC (SIL OFL), cut down to the characters of one document.
+"""The Chinese font of what is printed: Noto Sans SC (SIL OFL), cut down to the characters of one document.
 
 Reading the 8 MB file costs more than 100 ms of CPU and 20 MB of garbage each time; so characters once cut out are kept for the next documents.
 """
@@ -15,7 +15,7 @@ from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from fpdf.fonts import TTFFont
 
-NAME = "receipt"
+NAME = "print"
 MARK = "〓"  # what Chinese printers set where a character is missing from the case
 _MOST = 800  # characters kept: the more there are, the longer the next new one takes (0.3 s at 800)
 _UNUSED = ("GSUB", "GPOS", "GDEF", "BASE", "VORG", "vhea", "vmtx", "DSIG")  # layout and vertical writing
