@@ -31,7 +31,7 @@ async def _measure(stack: Stack) -> None:
 
 
 async def _ready(resident: Resident) -> str:
-    await resident.consent(SECONDS + 2)
+    await resident.consent(SECONDS + 2, ("case_moved", "case_corrections"))
     return await resident.case()
 
 

@@ -90,13 +90,15 @@ class Resident:
         answer = await self.api("POST", f"/v1/me/real-name/{started['challenge']}", {})
         assert answer.status == 200 and answer.json["state"] == "bound", answer.body
 
-    async def consent(self, times: int = 1) -> None:
-        """Accept in the client (the platform counts it) and tell the API."""
-        for asked in (await self.api("GET", "/v1/messages/consents")).json["items"]:
-            for _ in range(times):
-                given = {"person": self.person["person"], "template_id": asked["template_id"], "result": "accept"}
+    async def consent(self, times: int = 1, kinds: tuple[str, ...] = ()) -> None:
+        """Accept in the client (the platform counts it) and tell the API; every kind, or only `kinds`."""
+        asked = (await self.api("GET", "/v1/messages/consents")).json["items"]
+        wanted = [one for one in asked if not kinds or one["template_key"] in kinds]
+        for _ in range(times):
+            for one in wanted:
+                given = {"person": self.person["person"], "template_id": one["template_id"], "result": "accept"}
                 await self.house.world("POST", f"/world/{self.channel}/consents", given)
-                await self.api("POST", "/v1/messages/consents", [{"template_key": asked["template_key"], "result": "accept"}])
+            await self.api("POST", "/v1/messages/consents", [{"template_key": one["template_key"], "result": "accept"} for one in wanted])
 
     async def draft(self, item_code: str | None = None) -> Json:
         """Ready to submit: every required answer is there."""
