@@ -29,6 +29,7 @@ MOMENTS: Mapping[str, tuple[str, ...]] = {
     "pay": ("bill_paid", "bill_refunded", "bill_due"),
     "licence": ("licence_expiring",),
     "appointment": ("appointment_tomorrow",),
+    "delivery": ("parcel_moved", "parcel_problem", "papers_arrived"),
     "account": ("account_changed",),
 }
 

@@ -123,6 +123,34 @@ KINDS: Mapping[str, Kind] = {
             urgent=True,
             sms="您的政务服务账号有变动：${what}。如非本人操作，请致电12345。",
         ),
+        _kind(
+            "parcel_moved",
+            "寄递进度提醒",
+            {
+                "what": ("words", "thing1"),
+                "state": ("state", "phrase2"),
+                "at": ("moment", "time3"),
+                "remark": ("words", "thing4"),
+                "waybill": ("number", "character_string5"),
+            },
+        ),
+        _kind(
+            "parcel_problem",
+            "寄递异常提醒",
+            {"what": ("words", "thing1"), "state": ("state", "phrase2"), "at": ("moment", "time3"), "advice": ("words", "thing4")},
+            sms="您的${what}寄递件${state}，请到小程序“我的寄递”查看处理办法。",
+            hours=72,
+        ),
+        _kind(
+            "papers_arrived",
+            "材料送达提醒",
+            {
+                "item": ("words", "thing1"),
+                "at": ("moment", "time2"),
+                "place": ("words", "thing3"),
+                "case_no": ("number", "character_string4"),
+            },
+        ),
         _kind("file_refused", "文件未通过检查", {}),  # the inbox alone
         _kind("notice", "政务服务通知", _NOTICE),
     )

@@ -52,6 +52,16 @@ TEMPLATES: Mapping[str, Template] = {
         {"thing1": "变动内容", "time2": "变动时间", "thing3": "温馨提示"},
         sms="您的政务服务账号有变动：${what}。如非本人操作，请致电12345。",
     ),
+    "parcel_moved": Template(
+        "寄递进度提醒",
+        {"thing1": "寄递内容", "phrase2": "寄递状态", "time3": "更新时间", "thing4": "备注", "character_string5": "运单编号"},
+    ),
+    "parcel_problem": Template(
+        "寄递异常提醒",
+        {"thing1": "寄递内容", "phrase2": "寄递状态", "time3": "更新时间", "thing4": "处理办法"},
+        sms="您的${what}寄递件${state}，请到小程序“我的寄递”查看处理办法。",
+    ),
+    "papers_arrived": Template("材料送达提醒", {"thing1": "事项名称", "time2": "送达时间", "thing3": "收件地点", "character_string4": "办件编号"}),
     "notice": Template("政务服务通知", _NOTICE),
 }
 LONG_TERM = ("notice",)  # a person allows these once for good, at WeChat and at Alipay; the others once for each message
