@@ -88,12 +88,12 @@ class Consents:
         await self._end((consent_id(resident_id, channel, kind), message_id, how))
 
     async def _taken(self, asked: Sequence[tuple[str, str]]) -> Sequence[Taken]:
-        trip = new_nonce()
-        result = await self._rows.bulk_write([_take(own, message_id, trip) for own, message_id in asked], ordered=False)
+        marked = [(own, message_id, new_nonce()) for own, message_id in asked]
+        result = await self._rows.bulk_write([_take(*one) for one in marked], ordered=False)
         if result.modified_count == len(asked):
             return ["taken"] * len(asked)
         rows = {row["_id"]: row async for row in self._rows.find({"_id": {"$in": [own for own, _ in asked]}}, {"under_way": 1})}
-        return [_taken_by(rows.get(own), message_id, trip) for own, message_id in asked]
+        return [_taken_by(rows.get(own), message_id, mine) for own, message_id, mine in marked]
 
     async def _ended(self, asked: Sequence[tuple[str, str, Ending]]) -> Sequence[None]:
         await self._rows.bulk_write([_end(*one) for one in asked], ordered=False)
@@ -109,16 +109,16 @@ def _consent(row: dict[str, Any]) -> Consent:
     return Consent(row["remaining"], bool(row.get("for_good")), row.get("last_result"), row.get("at"), twins)
 
 
-def _take(own: str, message_id: str, trip: str) -> UpdateOne:
+def _take(own: str, message_id: str, mine: str) -> UpdateOne:
     mark = f"under_way.{message_id}"
     allowed = {"_id": own, mark: {"$exists": False}, "$or": [{"remaining": {"$gt": 0}}, {"for_good": True}]}
     left = {"$cond": ["$for_good", "$remaining", {"$subtract": ["$remaining", 1]}]}
-    return UpdateOne(allowed, [{"$set": {"remaining": left, mark: trip}}])
+    return UpdateOne(allowed, [{"$set": {"remaining": left, mark: mine}}])
 
 
-def _taken_by(row: dict[str, Any] | None, message_id: str, trip: str) -> Taken:
+def _taken_by(row: dict[str, Any] | None, message_id: str, mine: str) -> Taken:
     mark = ((row or {}).get("under_way") or {}).get(message_id)
-    return "none" if mark is None else "taken" if mark == trip else "under_way"
+    return "none" if mark is None else "taken" if mark == mine else "under_way"
 
 
 def _end(own: str, message_id: str, how: Ending) -> UpdateOne:
