@@ -150,6 +150,7 @@ class Stack:
         command = [sys.executable, "-m", "sandbox", "--port", str(self.sandbox_port), "--data", str(self.data / "sandbox")]
         command += ["--core-webhook", f"{self.api}/callbacks/core"]
         command += ["--wechat-messages", f"{self.api}/callbacks/wechat/messages"]
+        command += ["--couriers", f"{self.api}/callbacks"]
         if self.items is not None:
             command += ["--items", str(self.items)]
         self._launch("sandbox", command, {**os.environ})
@@ -183,6 +184,7 @@ class Stack:
             "ZHANGBAN_ALIPAY_PUBLIC_KEY": alipay["alipay_public_key"],
             "ZHANGBAN_ALIPAY_TEMPLATES": json.dumps(_registered(alipay)),
             "ZHANGBAN_SMS": json.dumps(_sms(accounts["sms"], f"{self.sandbox}/sms/")),
+            "ZHANGBAN_COURIERS": json.dumps(_couriers(accounts, self.sandbox)),
             "ZHANGBAN_PUBLIC_URL": self.api,
             "ZHANGBAN_STATEMENTS": str(self.data / "statements"),
             "ZHANGBAN_WECHAT_PAY": json.dumps(wechat["pay"] | {"use": "v3", "url": self.sandbox}),
@@ -221,6 +223,20 @@ def _registered(account: dict[str, Any]) -> dict[str, Any]:
 def _sms(account: dict[str, Any], url: str) -> dict[str, Any]:
     codes = {kind: template["code"] for kind, template in account["templates"].items()}
     return {"provider": "aliyun", "url": url, **account, "templates": codes}
+
+
+def _couriers(accounts: dict[str, Any], sandbox: str) -> dict[str, Any]:
+    """With the hall that licences leave from and papers go to, in a city that does not exist."""
+    given = {name: dict(accounts[name]) for name in ("sf", "ems", "kuaidi100")}
+    hall = {
+        "name": "临江市政务服务中心",
+        "phone": "02088886666",
+        "province": "广东省",
+        "city": "临江市",
+        "county": "城东区",
+        "address": "市民大道1号",
+    }
+    return {**{name: {"url": sandbox + one.pop("path"), **one} for name, one in given.items()}, "hall": hall}
 
 
 def _dev_keys(path: Path) -> dict[str, str]:

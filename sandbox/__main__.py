@@ -16,7 +16,7 @@ from sandbox.core_items import BadCatalogue
 def main() -> int:
     """Exit code 2: a port or file is wrong."""
     parser = argparse.ArgumentParser(
-        prog="sandbox", description="沙箱：微信、支付宝、核心平台", epilog="例：python -m sandbox --port 9000 --data .data/sandbox"
+        prog="sandbox", description="沙箱：微信、支付宝、快递、核心平台", epilog="例：python -m sandbox --port 9000 --data .data/sandbox"
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9000, help="0 = 任意空闲端口")
@@ -25,12 +25,13 @@ def main() -> int:
     parser.add_argument("--items", type=Path, help="事项目录（每行一个 JSON）；不给则用自带的事项")
     parser.add_argument("--core-webhook", help="核心平台事件推送到这个地址")
     parser.add_argument("--wechat-messages", help="微信客服消息推送到这个地址，后面加 /账号名")
+    parser.add_argument("--couriers", help="顺丰、EMS 的轨迹推送到这个地址之下的 /sf/口令 和 /ems")
     asked = parser.parse_args()
     listening, refunds = _listen(asked.host, asked.port, "--port"), _listen_tls(asked.host, asked.tls_port, asked.data)
     if listening is None or refunds is None:
         return 2
     try:
-        app = create_app(asked.data, asked.items, asked.core_webhook, asked.wechat_messages, refunds=refunds)
+        app = create_app(asked.data, asked.items, asked.core_webhook, asked.wechat_messages, refunds=refunds, couriers=asked.couriers)
     except (BadCatalogue, OSError) as exc:
         print(f"事项目录不能使用：{exc}", file=sys.stderr)
         return 2

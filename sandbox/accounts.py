@@ -1,4 +1,4 @@
-"""The accounts a mini-program's owner would be given by WeChat, Alipay, the SMS gateway and the core platform; made at random once per data folder."""
+"""The accounts a mini-program's owner would be given by WeChat, Alipay, the SMS gateway, the couriers and the core platform; made at random once per data folder."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox import alipay_certs, wechat_pay_keys
+from sandbox import alipay_certs, ems, kuaidi100, sf, wechat_pay_keys
 from sandbox.templates import LONG_TERM, TEMPLATES
 
 ALIPAY_KEY, ALIPAY_NEXT = "alipay-platform-key.pem", "alipay-platform-next.pem"  # the second with its certificate
@@ -25,6 +25,9 @@ def accounts(folder: Path, refund_url: str = "") -> dict[str, Any]:
     made: dict[str, Any] = json.loads(path.read_text())
     if "messages" not in made["wechat"]:  # a folder of an earlier version
         made["wechat"]["messages"] = _message_accounts(made["wechat"])
+        _write(path, json.dumps(made, indent=1))
+    if "sf" not in made:
+        made |= _courier_accounts()
         _write(path, json.dumps(made, indent=1))
     if _add_templates(made):
         _write(path, json.dumps(made, indent=1))
@@ -99,6 +102,31 @@ def _add_templates(made: dict[str, Any]) -> bool:
         if template.sms
     }
     return json.dumps(made) != before
+
+
+def _courier_accounts() -> dict[str, Any]:
+    """`path`: below this world's address, what a courier's url is."""
+    return {
+        "sf": {
+            "path": sf.PATH,
+            "partner_id": f"SANDBOX{secrets.token_hex(4).upper()}",
+            "check_word": secrets.token_urlsafe(24),
+            "monthly_card": f"755{secrets.randbelow(10**7):07d}",
+            "push_secret": secrets.token_hex(16),
+        },
+        "ems": {
+            "path": ems.PATH,
+            "sender_no": f"9900{secrets.randbelow(10**9):09d}",
+            "authorization": secrets.token_urlsafe(12),
+            "sign_key": base64.b64encode(secrets.token_bytes(16)).decode(),
+        },
+        "kuaidi100": {
+            "path": kuaidi100.PATH,
+            "customer": secrets.token_hex(16).upper(),
+            "key": f"sandbox{secrets.token_hex(4)}",
+            "salt": secrets.token_hex(8),
+        },
+    }
 
 
 def _message_accounts(own: dict[str, Any]) -> list[dict[str, Any]]:

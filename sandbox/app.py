@@ -18,6 +18,7 @@ from sandbox.core_bills import Bills
 from sandbox.core_case_acts import CaseActs
 from sandbox.core_cases import Cases
 from sandbox.core_content import Content
+from sandbox.core_deliveries import CoreDeliveries
 from sandbox.core_events import Events
 from sandbox.core_files import Files
 from sandbox.core_gate import guarded
@@ -28,6 +29,7 @@ from sandbox.core_prechecks import Prechecks
 from sandbox.core_publications import Publications
 from sandbox.core_settlements import Settlements
 from sandbox.core_subjects import Subjects
+from sandbox.couriers import Couriers
 from sandbox.faults import Faults, Handler
 from sandbox.phones import Phones
 from sandbox.sms import Sms
@@ -52,10 +54,11 @@ def create_app(
     wechat_messages: str | None = None,
     *,
     refunds: socket.socket | None = None,
+    couriers: str | None = None,
     name: str = "sandbox",
 ) -> Sanic[Any, Any]:
     """A world whose memory is in `data`. `items`: a Guangdong-format JSON-lines file instead of our own catalogue; `refunds`: the listener where a
-    merchant shows a certificate. Raises BadCatalogue."""
+    merchant shows a certificate; `couriers`: below which SF and EMS push their scans. Raises BadCatalogue."""
     book, faults = Book(data), Faults()
     clock = WorldClock(book)
     made = make_accounts(data, address(refunds) if refunds is not None else "")
@@ -78,7 +81,8 @@ def create_app(
     acts, prechecks = CaseActs(book, cases, content, faults), Prechecks(book, catalogue, content)
     world = World(book, made, (clock, faults, identity, events, chats), (subjects, licences, files))
     wechat_pay = WeChatPay(book, data, made["wechat"], (clock, faults))
-    world.senders += [alipay_wallet.notices, *wechat_pay.senders]
+    carriers = Couriers(book, made, (clock, faults), couriers or "")
+    world.senders += [alipay_wallet.notices, *wechat_pay.senders, carriers.pushes]
     wallets = Wallets({"wechat": wechat_pay.wallet, "alipay": alipay_wallet})
 
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
@@ -87,7 +91,9 @@ def create_app(
     _sms(app, faults, SmsGate(book, made["sms"]), Sms(book, made["sms"], clock, faults))
     app.add_route(faults.around("alipay", alipay_wallet.statements.download), ALIPAY_BILLS, methods=["GET"], name="alipay_bill")
     wechat_pay.add_routes(app)
+    carriers.add_routes(app)
     _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events, bills, Settlements(book, bills, faults)))
+    _core_deliveries(app, faults, (made["core"], book), CoreDeliveries(book, bills, events))
     _core_people(app, faults, (made["core"], book), (subjects, licences, files, acts, prechecks))
     _controls(app, world, (catalogue, publications, cases, bills))
     _people_controls(app, (subjects, licences, files, prechecks))
@@ -100,10 +106,12 @@ def create_app(
     async def begin(_: Any) -> None:
         events.resume()
         alipay_wallet.notices.resume()
+        carriers.begin()
         await wechat_pay.begin(refunds)
 
     async def end(_: Any) -> None:
         await wechat_pay.end()
+        await carriers.end()
         for sender in world.senders:
             await sender.close()
         book.close()
@@ -169,6 +177,16 @@ def _core_people(
         ("GET", "/cases/<case_no:str>/corrections/<correction_id:str>", acts.look_correction),
         ("POST", "/cases/<case_no:str>/withdrawals", acts.withdraw),
         ("GET", "/cases/<case_no:str>/withdrawals/<withdrawal_id:str>", acts.look_withdrawal),
+    )
+    _core_routes(app, faults, door, routes)
+
+
+def _core_deliveries(app: Sanic[Any, Any], faults: Faults, door: tuple[dict[str, Any], Book], deliveries: CoreDeliveries) -> None:
+    routes: Routes = (
+        ("POST", "/deliveries", deliveries.tell),
+        ("GET", "/deliveries/<delivery_id:str>", deliveries.look),
+        ("POST", "/deliveries/<delivery_id:str>/outcomes", deliveries.end),
+        ("POST", "/freight-bills", deliveries.freight),
     )
     _core_routes(app, faults, door, routes)
 

@@ -45,7 +45,9 @@ class Bills:
         wrong = _problems(asked) or ([] if "amount_fen" in asked else ["缺少 amount_fen"])
         if wrong:
             return refused(422, "bad_bill", "不能开这张缴费单", wrong)
-        bill, event = self._issue(case, asked)
+        person = (self._book.get("case_content", case_no) or {}).get("person", "")
+        with self._book.together():
+            bill, event = self.issued(case, asked, person)
         self._events.send(event)
         return json(bill)
 
@@ -79,37 +81,35 @@ class Bills:
         self._book.write("core", "bill.changed", **{name: bill[name] for name in ("bill_id", "version", "amount_fen", "state")})
         return bill
 
-    def _issue(self, case: Json, asked: Json) -> tuple[Json, Json]:
-        """The bill, and the event to send once this is written."""
+    def issued(self, case: Json, asked: Json, person: str) -> tuple[Json, Json]:
+        """The bill, and the event to send once this is written; inside the caller's transaction."""
         record = self._items.record(case["item_code"])
         item = record["item"] if record is not None else {}
         fees = item.get("fees") or [{}]
         day = now().astimezone(BEIJING).strftime("%Y%m%d")
-        person = (self._book.get("case_content", case["case_no"]) or {}).get("person", "")
-        with self._book.together():
-            serial = (self._book.get("counter", f"bills-{day}") or {"n": 0})["n"] + 1
-            self._book.put("counter", f"bills-{day}", {"n": serial})
-            bill = {
-                "bill_id": f"B{day}{serial:06d}",
-                "version": 1,
-                "person_id": person,
-                "case_no": case["case_no"],
-                "item_name": case["item_name"],
-                "title": asked.get("title") or fees[0].get("name") or f"{case['item_name']}办理费",
-                "payee": asked.get("payee") or (item.get("department") or {}).get("name") or "政务服务中心",
-                "amount_fen": asked["amount_fen"],
-                "currency": "CNY",
-                "state": "unpaid",
-                "issued_at": stamp(),
-                "expires_at": asked.get("expires_at"),
-            }
-            mine = (self._book.get("bills_of", person) or {"bills": []})["bills"]
-            self._book.put("bill", bill["bill_id"], {"bill": bill, "standing": None, "settlements": []})
-            self._book.put("bills_of", person, {"bills": [*mine, bill["bill_id"]]})
-            about = {"case_no": case["case_no"], "request_id": case["request_id"]}
-            event = self._events.add({"type": "bill.issued", **about, "bill": {name: bill[name] for name in TOLD}})
-            told = {name: bill[name] for name in ("bill_id", "version", "case_no", "amount_fen")}
-            self._book.write("core", "bill.issued", **told, person=person, event_id=event["event_id"])
+        serial = (self._book.get("counter", f"bills-{day}") or {"n": 0})["n"] + 1
+        self._book.put("counter", f"bills-{day}", {"n": serial})
+        bill = {
+            "bill_id": f"B{day}{serial:06d}",
+            "version": 1,
+            "person_id": person,
+            "case_no": case["case_no"],
+            "item_name": case["item_name"],
+            "title": asked.get("title") or fees[0].get("name") or f"{case['item_name']}办理费",
+            "payee": asked.get("payee") or (item.get("department") or {}).get("name") or "政务服务中心",
+            "amount_fen": asked["amount_fen"],
+            "currency": "CNY",
+            "state": "unpaid",
+            "issued_at": stamp(),
+            "expires_at": asked.get("expires_at"),
+        }
+        mine = (self._book.get("bills_of", person) or {"bills": []})["bills"]
+        self._book.put("bill", bill["bill_id"], {"bill": bill, "standing": None, "settlements": []})
+        self._book.put("bills_of", person, {"bills": [*mine, bill["bill_id"]]})
+        about = {"case_no": case["case_no"], "request_id": case["request_id"]}
+        event = self._events.add({"type": "bill.issued", **about, "bill": {name: bill[name] for name in TOLD}})
+        told = {name: bill[name] for name in ("bill_id", "version", "case_no", "amount_fen")}
+        self._book.write("core", "bill.issued", **told, person=person, event_id=event["event_id"])
         return bill, event
 
     def _told(self, settlement_id: str) -> Json:

@@ -18,11 +18,15 @@ PARTIES: dict[str, dict[str, Any]] = {
     "alipay": {**SERVER, "refund_unknown": False, "next_cert": False},
     "sms": {**SERVER, "flow_control": False, "no_balance": False, "hide_details_ms": 0},
     "wechat_pay": {**SERVER, "sign_test": False, "mixed_serials": False, "refund_processing": False, "refund_abnormal": False, "not_enough": False},
+    "sf": {**SERVER, "hide_orders_ms": 0},
+    "ems": {**SERVER, "hide_orders_ms": 0},
+    "kuaidi100": {**SERVER},
     "core": {"latency_ms": 0, "error_rate": 0.0, "lose_replies": False, "down": False, "not_idempotent": False, "hide_settlements_ms": 0},
     "alipay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False, "gbk": False},
     "wechat_messages": {"duplicate": 0, "forge": False, "late_ms": 0, "down": False},
     "wechat_events": {"off": False, "duplicate": 0, "late_ms": 0, "json": False},
     "wechat_pay_notices": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "md5": False, "down": False},
+    "courier_pushes": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
     "core_webhook": {"duplicate": 0, "forge": False, "late_ms": 0, "shuffle": False, "down": False},
 }
 

@@ -25,6 +25,7 @@ CASES = ["challenge", "case", "case_content", "request", "event", "undelivered",
 SUBJECTS = ["enterprise", "enterprises_of", "wards_of", "licence", "licences_of", "presentation"]
 MONEY = ["bill", "bills_of", "settlement", "reversal", "core_book"]
 WECHAT_PAY = ["wxpay_order", "wxpay_transaction", "wxpay_refund", "wxpay_notice", "wxpay_bill"]
+COURIERS = ["parcel", "parcel_order", "courier_push", "kuaidi100_subscription", "delivery", "freight_bill"]
 ALIPAY = ["alipay_trade", "alipay_trade_no", "alipay_notice", "alipay_bill"]
 
 
@@ -135,11 +136,11 @@ class World:
         return json({"speed": self._clock.speed})
 
     async def reset(self, request: Request) -> HTTPResponse:
-        """People, codes, cases, bills, ledgers and faults are gone, and nothing is delivered any more; accounts, tokens, items and counters stay."""
+        """People, codes, cases, bills, parcels, ledgers and faults are gone, and nothing is delivered any more; accounts, tokens, items and counters stay."""
         for sender in self.senders:
             await sender.stop()
         with self._book.together():
-            self._book.forget(PEOPLE + TOLD + CASES + SUBJECTS + MONEY + WECHAT_PAY + ALIPAY)
+            self._book.forget(PEOPLE + TOLD + CASES + SUBJECTS + MONEY + WECHAT_PAY + ALIPAY + COURIERS)
         self._files.forget()
         self._faults.clear()
         self._clock.speed = 1.0
