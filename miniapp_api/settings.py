@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from kit import kill_points
 from kit.clamd import Clamd
-from miniapp_api import settings_files, settings_notify, settings_pay
+from miniapp_api import settings_delivery, settings_files, settings_notify, settings_pay
 from miniapp_api.settings_wechat import WeChatMessagesAccount, wechat_accounts
 
 _SANDBOX_MARKS = ("wxsandbox", "9021", "sandbox-")
@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     alipay_pay: SecretStr | None = None  # likewise
     statements: str = ""  # folder that keeps the gateways' statements; empty: one under the system's temporary folder
     pay_minutes: int = Field(default=30, ge=5, le=120)  # how long an order may be paid
+
+    couriers: SecretStr | None = None  # JSON (miniapp_api/settings_delivery.py); empty: nothing is sent by courier
 
     wechat_url: str = "https://api.weixin.qq.com"
     wechat_appid: str = ""
@@ -172,6 +174,7 @@ def check(settings: Settings) -> None:
     problems += _keys(settings) + _assistant(settings) + _files(settings)
     problems += settings.wechat_message_accounts()[1]
     problems += _paying(settings) + _aes(settings) + _notify(settings)
+    problems += settings_delivery.couriers(secret(settings.couriers), settings.public_url, production=settings.profile == "production")[1]
     if settings.profile == "production":
         problems += _pretend(settings)
     if problems:
