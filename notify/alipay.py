@@ -11,37 +11,26 @@ import orjson
 from kit.alipay import PARTY, Alipay
 from kit.errors import Refused, Unknown
 from notify.channel import Outgoing
-from notify.templates import AlipayTemplate
+from notify.templates import AlipayTemplate, Registered
 from notify.values import for_alipay
 
 SEND = "alipay.open.app.mini.templatemessage.send"
 _USER_ID = re.compile(r"2088[0-9]{12}")
 
 
-class AlipayPush:
+class AlipayPush(Registered[AlipayTemplate]):
     """Fulfils notify.channel.Channel. `templates`: by kind."""
 
     needs_consent = True
     can_be_asked = False
 
     def __init__(self, alipay: Alipay, templates: Mapping[str, AlipayTemplate]) -> None:
+        super().__init__(templates)
         self._alipay = alipay
-        self._templates = templates
-
-    def template(self, kind: str) -> str | None:
-        found = self._templates.get(kind)
-        return found.template_id if found is not None else None
-
-    def kinds_by_template(self) -> Mapping[str, str]:
-        return {one.template_id: kind for kind, one in self._templates.items()}
-
-    def is_long_term(self, kind: str) -> bool:
-        found = self._templates.get(kind)
-        return found is not None and found.long_term
 
     async def send(self, account: str, out: Outgoing) -> str | None:
         """`account`: user_id or open_id. Raises Refused with Alipay's sub_code; what its own side could not do (20000, isp.*) is Unknown."""
-        registered = self._templates[out.kind.template]
+        registered = self.templates[out.kind.template]
         values = {
             f"keyword{place}": {"value": for_alipay(out.kind.fields[name], out.fields[name])} for place, name in enumerate(registered.keywords, 1)
         }

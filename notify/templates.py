@@ -6,7 +6,7 @@ A template whose keys cannot show our fields would be refused at every single pu
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from notify.kinds import KINDS, REGISTERED
 from notify.values import FITS, wechat_type
@@ -37,6 +37,27 @@ class AlipayTemplate:
     template_id: str
     keywords: tuple[str, ...]
     long_term: bool = False
+
+
+T = TypeVar("T", Template, AlipayTemplate)
+
+
+class Registered(Generic[T]):
+    """What notify.channel.Channel asks of a platform's templates, by kind."""
+
+    def __init__(self, templates: Mapping[str, T]) -> None:
+        self.templates: Mapping[str, T] = templates
+
+    def template(self, kind: str) -> str | None:
+        found = self.templates.get(kind)
+        return found.template_id if found is not None else None
+
+    def kinds_by_template(self) -> Mapping[str, str]:
+        return {one.template_id: kind for kind, one in self.templates.items()}
+
+    def is_long_term(self, kind: str) -> bool:
+        found = self.templates.get(kind)
+        return found is not None and found.long_term
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,37 +4,26 @@ from collections.abc import Mapping
 
 from kit.wechat import WeChat
 from notify.channel import Outgoing
-from notify.templates import Template
+from notify.templates import Registered, Template
 from notify.values import wechat_data
 
 SEND = "/cgi-bin/message/subscribe/send"
 
 
-class WeChatPush:
+class WeChatPush(Registered[Template]):
     """Fulfils notify.channel.Channel. `templates`: by kind; `state`: the mini-program's release a tap opens, developer | trial | formal."""
 
     needs_consent = True
     can_be_asked = False
 
     def __init__(self, wechat: WeChat, templates: Mapping[str, Template], state: str = "formal") -> None:
+        super().__init__(templates)
         self._wechat = wechat
-        self._templates = templates
         self._state = state
-
-    def template(self, kind: str) -> str | None:
-        found = self._templates.get(kind)
-        return found.template_id if found is not None else None
-
-    def kinds_by_template(self) -> Mapping[str, str]:
-        return {one.template_id: kind for kind, one in self._templates.items()}
-
-    def is_long_term(self, kind: str) -> bool:
-        found = self._templates.get(kind)
-        return found is not None and found.long_term
 
     async def send(self, account: str, out: Outgoing) -> str | None:
         """Raises Refused("errcode_…"); a bad token, a full quota and a busy WeChat are NotReached."""
-        registered = self._templates[out.kind.template]
+        registered = self.templates[out.kind.template]
         content = {
             "touser": account,
             "template_id": registered.template_id,

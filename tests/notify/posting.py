@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from kit.clock import now
 from kit.errors import NotReached
 from kit.mongo import Mongo, Tx
@@ -104,3 +106,21 @@ async def make_post(mongo: Mongo, channels: Mapping[str, Platform], people: Peop
     await mongo.create_indexes({**OUTBOX, **MESSAGES, **CONSENTS})
     carriers: dict[str, Channel] = dict(channels)
     return Post(mongo, Pushing(mongo, Messages(mongo), Consents(mongo), Outbox(mongo), people, carriers), people, channels)
+
+
+class Died(BaseException):
+    """The worker is gone at this line."""
+
+
+async def died(post: Post, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """The next due row is carried as far as the write of that name (note, begin | take, end | done); then its lease runs out."""
+    store: Any = post.pushing.store if where in ("note", "begin") else post.outbox if where == "done" else post.pushing.consents
+
+    def dies(*_: Any, **__: Any) -> Any:
+        raise Died
+
+    with monkeypatch.context() as dying:
+        dying.setattr(type(store), where, dies)
+        with pytest.raises(Died):
+            await post.walk()
+    await post.now_due()

@@ -10,8 +10,7 @@ from kit.clock import BEIJING, now
 from notify.pushing import Account, Reached
 from notify.store import Outcome
 from tests.notify.carriers import make_reached
-from tests.notify.posting import Post
-from tests.notify.test_push import Died, dies
+from tests.notify.posting import Post, died
 
 PLACE = ("r_a", "wechat", "case_moved")
 
@@ -66,11 +65,7 @@ async def test_what_is_over_is_not_written_over(post: Post) -> None:
 async def died_while_sending(post: Post, monkeypatch: pytest.MonkeyPatch, person: str) -> str:
     """The platform took it; nothing of that was written down."""
     own = await post.tell(person)
-    with monkeypatch.context() as dying:
-        dying.setattr(type(post.pushing.store), "note", dies)
-        with pytest.raises(Died):
-            await post.walk()
-    await post.now_due()
+    await died(post, monkeypatch, "note")
     return own
 
 

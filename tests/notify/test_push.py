@@ -11,15 +11,7 @@ from kit.mongo import DuplicateKeyError
 from kit.outbox import Row
 from notify import push
 from tests.notify.carriers import make_reached
-from tests.notify.posting import Post
-
-
-class Died(BaseException):
-    """The worker is gone at this line."""
-
-
-def dies(*_: Any, **__: Any) -> Any:
-    raise Died
+from tests.notify.posting import Post, died
 
 
 async def test_a_consent_given_is_one_push_and_the_other_channels_say_why_not(post: Post) -> None:
@@ -226,32 +218,18 @@ async def test_a_text_the_platform_will_not_carry_goes_nowhere_else(post: Post) 
     assert await post.outcomes(own) == {"wechat": ("failed", "text_refused"), "alipay": ("not_needed", "stopped"), "sms": ("not_needed", "stopped")}
 
 
-async def test_dying_after_the_platform_took_it_leaves_one_push_and_says_that_it_is_not_known(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("where", "known"), [("note", ("unknown", "interrupted")), ("end", ("sent", None))])
+async def test_dying_after_the_platform_took_it_leaves_one_push_and_no_mark(
+    post: Post, monkeypatch: pytest.MonkeyPatch, where: str, known: tuple[str, str | None]
+) -> None:
+    """Before the outcome was written nobody knows; after it, whoever comes next only tidies up."""
     await post.allow_both("a", 3)
     own = await post.tell("a")
-    with monkeypatch.context() as dying:
-        dying.setattr(type(post.pushing.store), "note", dies)
-        with pytest.raises(Died):
-            await post.walk()
-    await post.now_due()
+    await died(post, monkeypatch, where)
     await post.walk()
-    assert (await post.outcomes(own))["wechat"] == ("unknown", "interrupted")
+    assert (await post.outcomes(own))["wechat"] == known
     assert len(post.platforms["wechat"].taken) == 1 and await post.remaining("a") == 2
-    assert not ((await post.mongo["consents"].find_one({"_id": "r_a/wechat/case_moved"})) or {}).get("under_way"), "no mark is left"
-
-
-async def test_dying_before_the_row_ends_only_tidies_up_the_second_time(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    await post.allow_both("a", 3)
-    own = await post.tell("a")
-    with monkeypatch.context() as dying:
-        dying.setattr(type(post.pushing.consents), "end", dies)
-        with pytest.raises(Died):
-            await post.walk()
-    await post.now_due()
-    await post.walk()
-    assert (await post.outcomes(own))["wechat"] == ("sent", None)
-    assert len(post.platforms["wechat"].taken) == 1 and await post.remaining("a") == 2
-    assert not ((await post.mongo["consents"].find_one({"_id": "r_a/wechat/case_moved"})) or {}).get("under_way"), "no mark is left"
+    assert not ((await post.mongo["consents"].find_one({"_id": "r_a/wechat/case_moved"})) or {}).get("under_way")
 
 
 async def test_quiet_hours_put_an_ordinary_message_off_and_an_urgent_one_through(post: Post) -> None:
