@@ -30,7 +30,9 @@ INDEXES = {
         IndexModel([("person_id", ASCENDING), ("created_at", DESCENDING)], name="mine"),
         IndexModel([("bill_id", ASCENDING)], name="of_bill", partialFilterExpression={"bill_id": _TEXT}),
         IndexModel([("waybill", ASCENDING)], name="of_waybill", partialFilterExpression={"waybill": _TEXT}),
-        IndexModel([("standing", ASCENDING), ("moved_at", ASCENDING)], name="standing", partialFilterExpression={"standing": True}),
+        IndexModel(
+            [("standing", ASCENDING), ("moved_at", ASCENDING), ("_id", ASCENDING)], name="standing", partialFilterExpression={"standing": True}
+        ),
         IndexModel([("state", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="newest_of_a_state"),
     ],
     "shipments": [
@@ -69,9 +71,18 @@ class Parcels:
             "created_at": at,
             **_follows(state, at),
         }
-        if wish.direction == "to_resident":
-            row["only"] = f"{wish.request_id}/to_resident"
+        if (only := self.only(wish)) is not None:
+            row["only"] = only
         await self._parcels.insert_one(row, session=tx)
+
+    @staticmethod
+    def only(one: Wish | Parcel) -> str | None:
+        """What of a case may be under way once: its licences. Papers may come in several parcels."""
+        return f"{one.request_id}/to_resident" if one.direction == "to_resident" else None
+
+    async def set_free(self, tx: Tx, own: str) -> None:
+        """Its licences may be asked for once more."""
+        await self._parcels.update_one({"_id": own}, {"$unset": {"only": ""}}, session=tx)
 
     def digest(self, wish: Wish) -> str:
         """Equal for equal wishes, and says nothing of them."""
@@ -116,6 +127,12 @@ class Parcels:
         row = await self._parcels.find_one_and_update(wanted, {"$set": facts}, session=tx, return_document=AFTER)
         return self._opened(row)
 
+    async def once(self, tx: Tx, own: str, fact: Literal["packed_at", "handed_over_at"], states: Collection[State]) -> Parcel | None:
+        """The moment of something that happens once. None: it did, or the parcel is elsewhere."""
+        wanted = {"_id": own, fact: None, "state": {"$in": [one.value for one in states]}}
+        row = await self._parcels.find_one_and_update(wanted, {"$set": {fact: now()}}, session=tx, return_document=AFTER)
+        return self._opened(row)
+
     async def change_party(self, tx: Tx, own: str, name: Literal["receiver", "sender"], party: Party, seen_revision: int) -> Parcel | None:
         """None when its address is frozen or it was changed since."""
         wanted = {"_id": own, "revision": seen_revision, "state": {"$in": [one.value for one in CHANGEABLE]}}
@@ -156,6 +173,17 @@ class Parcels:
         """No order of ours any more. False when that was known."""
         change = {"$set": {"state": state, "live": False, "ended_at": now()}}
         return bool((await self._shipments.update_one({"_id": own, **_LIVE}, change, session=tx)).matched_count)
+
+    async def never_tried(self, tx: Tx, own: str, seen: datetime | None) -> bool:
+        """It is called off without a courier having it. False when somebody asked for it since."""
+        change = {"$set": {"state": "cancelled", "live": False, "ended_at": now()}}
+        wanted = {"_id": own, "state": "trying", "tried_at": seen, **_LIVE}
+        return bool((await self._shipments.update_one(wanted, change, session=tx)).matched_count)
+
+    async def cancel_asked(self, tx: Tx, own: str) -> int:
+        """How often its courier was to be asked to call it off, this time with it."""
+        row = await self._shipments.find_one_and_update({"_id": own}, {"$inc": {"cancels": 1}}, session=tx, return_document=AFTER)
+        return int(row["cancels"])
 
     async def live_shipments(self, parcel_id: str) -> int:
         return int(await self._shipments.count_documents({"parcel_id": parcel_id, **_LIVE}))

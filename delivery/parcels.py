@@ -14,7 +14,7 @@ WhoPays = Literal["free", "receiver", "city", "prepaid"]
 
 
 class State(StrEnum):
-    ASKED = "asked"  # not to be booked (yet): `problem` says what the courier minded, or the window has still to pack what is fetched
+    ASKED = "asked"  # not to be booked as it is: `problem` says what the courier minded; or the window has still to pack what is fetched
     AWAITING_PAYMENT = "awaiting_payment"
     READY = "ready"  # may be booked
     BOOKING = "booking"  # a courier order may exist: from here on the address is frozen
@@ -52,13 +52,13 @@ OVER = frozenset({State.RETURNED, State.LOST, State.DELIVERED, State.CANCELLED, 
 COLLECTED_BY_COURIER = UNDER_WAY - {State.BOOKED}
 _BY_SCANS = UNDER_WAY | {State.RETURNED, State.LOST, State.DELIVERED}
 
-# READY again: the courier called the order off, or staff send what came back once more.
+# ASKED again: the courier did not take it, or called it off. READY after RETURNED: staff send it once more.
 MOVES: Mapping[State, frozenset[State]] = {
     State.ASKED: frozenset({State.READY, State.WAITING_AT_HALL, State.CANCELLED, State.ARRIVED}),
     State.AWAITING_PAYMENT: frozenset({State.READY, State.CANCELLED, State.ARRIVED}),
     State.READY: frozenset({State.BOOKING, State.CANCELLED, State.ARRIVED}),
-    State.BOOKING: frozenset({State.BOOKED, State.ASKED, State.READY, State.CANCELLED}),
-    **{one: (_BY_SCANS - {one}) | {State.READY, State.CANCELLED, State.ARRIVED} for one in UNDER_WAY},
+    State.BOOKING: frozenset({State.BOOKED, State.ASKED, State.CANCELLED}),
+    **{one: (_BY_SCANS - {one}) | {State.ASKED, State.CANCELLED, State.ARRIVED} for one in UNDER_WAY},
     State.RETURNED: frozenset({State.READY, State.WAITING_AT_HALL}),
     State.LOST: frozenset({State.DELIVERED, State.RETURNED, State.ARRIVED}),  # found again
     State.DELIVERED: frozenset({State.RETURNED, State.ARRIVED}),

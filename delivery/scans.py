@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from delivery.couriers import TERMINAL, ScanKind
+from delivery.couriers import TERMINAL, Scan, ScanKind
 from delivery.parcels import State
 
 CONFIRMED = TERMINAL | {ScanKind.REJECTED}
@@ -56,11 +56,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the list says: the parcel's state and the scan it comes from, and the ends a push told of that no poll has shown."""
+    """What the list says: the parcel's state and the scan it comes from."""
 
     state: State
     by: Seen
-    unconfirmed: frozenset[str]
 
 
 def merged(kept: Iterable[Seen], more: Iterable[Seen]) -> list[Seen]:
@@ -73,6 +72,11 @@ def merged(kept: Iterable[Seen], more: Iterable[Seen]) -> list[Seen]:
     return sorted(found.values(), key=lambda one: (one.n, one.place))
 
 
+def outweighs(scan: Scan, known: Seen | None, *, polled: bool) -> bool:
+    """Whether it is news beside what is kept under its id."""
+    return known is None or _weight(Seen(scan.scan_id, known.n, scan.kind, scan.at, scan.code, polled, "")) > _weight(known)
+
+
 def _weight(one: Seen) -> tuple[bool, datetime, int, str]:
     return one.polled, one.at, _RANK[one.kind], one.code
 
@@ -80,13 +84,19 @@ def _weight(one: Seen) -> tuple[bool, datetime, int, str]:
 def standing(scans: Sequence[Seen], n: int) -> Standing | None:
     """Of the parcel's n-th order; None: nothing that counts is known of it."""
     own = sorted((one for one in scans if one.n == n), key=lambda one: one.place)
-    unconfirmed = frozenset(one.id for one in own if not one.counts)
     counting = [one for one in own if one.counts]
     if not counting:
         return None
     ends = [one for one in counting if one.kind in TERMINAL]
     by = (ends or counting)[-1]
-    return Standing(_state(by, counting), by, unconfirmed)
+    return Standing(_state(by, counting), by)
+
+
+def unconfirmed(scans: Sequence[Seen], n: int) -> frozenset[str]:
+    """Ends that a push told of and no poll has shown, as far as they would say something else than what is shown."""
+    said = standing(scans, n)
+    last = said.by if said is not None and said.by.kind in TERMINAL else None
+    return frozenset(one.id for one in scans if one.n == n and not one.counts and (last is None or one.place > last.place))
 
 
 def _state(by: Seen, counting: Sequence[Seen]) -> State:

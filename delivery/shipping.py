@@ -1,19 +1,20 @@
-"""What the acts on a parcel need, and how others hear of them. The acts: asking.py, booking.py, tracking.py, at_the_window.py.
+"""What the acts on a parcel need, and how others hear of them. Where the acts are:
 
 asking.py         ask, change_address, cancel, paid, book_again
 booking.py        book (worker, BOOK), cancel_at_courier (worker, CANCEL)
-tracking.py       take_scans, poll (worker, POLL), look_for_stuck (job)
+tracking.py       take_scans; polling.py: poll (worker, POLL); standstill.py: look_for_stuck (job)
 at_the_window.py  packed, handed_over, picked_up, arrived_at_hall
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from delivery.couriers import Courier, CourierName
 from delivery.parcel_store import Parcels
 from kit.errors import NotReached
+from kit.gather import Gathered
 from kit.mongo import Mongo, Tx
 from kit.outbox import Outbox
 
@@ -33,7 +34,7 @@ ChangeKind = Literal[
     "arrived_at_hall",
     "ready_at_hall",
     "picked_up",
-    "cancelled",  # the resident's wish came true, or the courier called it off (the parcel is `ready` then)
+    "cancelled",  # the resident's wish came true, or the courier called it off (the parcel is `asked` then)
     "not_cancelled",  # the courier had it already
     "refused",  # the courier does not take it; Parcel.problem says why
 ]
@@ -55,6 +56,13 @@ class Told(Protocol):
     async def __call__(self, tx: Tx, change: Change) -> None: ...
 
 
+@dataclass(slots=True)
+class Together:
+    """Scans that come at the same time are written together (tracking.take_scans)."""
+
+    scans: Gathered[Any, int] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Shipping:
     """`stuck_days`: working days without a scan after which somebody looks. `tracker`: who follows what residents give to couriers themselves."""
@@ -66,6 +74,7 @@ class Shipping:
     told: Told
     stuck_days: int = 3
     tracker: CourierName = "kuaidi100"
+    together: Together = field(default_factory=Together)
 
     def courier(self, name: CourierName | None) -> Courier:
         """Raises NotReached when it is not configured (any more)."""

@@ -23,6 +23,7 @@ class Tracked:
     id: str
     case_no: str
     place: Place
+    courier: str | None
     state: State
     n: int
     waybill: str | None
@@ -32,7 +33,7 @@ class Tracked:
     heard_at: datetime | None
     polled_at: datetime | None
     unheard: bool
-    confirming: int  # how many confirming polls were asked for
+    turn: int  # how often what is told of it changed
     is_confirming: bool
     is_cancelling: bool
 
@@ -53,10 +54,13 @@ class Tracks:
             wanted = {"$or": [{"_id": {"$in": list(ids)}}, wanted]} if waybills else {"_id": {"$in": list(ids)}}
         return [_tracked(row) async for row in self._parcels.find(wanted, _HIDDEN, session=tx)]
 
-    async def standing_since(self, moment: datetime, after: datetime | None, limit: int) -> list[Tracked]:
-        """Of which nothing new was heard since `moment`, the longest silent first; not those somebody was told of."""
-        wanted = {"standing": True, "moved_at": {"$lt": moment} if after is None else {"$gt": after, "$lt": moment}}
-        return [_tracked(row) async for row in self._parcels.find(wanted, _HIDDEN).sort("moved_at", ASCENDING).limit(limit)]
+    async def standing_since(self, moment: datetime, after: tuple[datetime, str] | None, limit: int) -> list[Tracked]:
+        """Of which nothing new was heard since `moment`, the longest silent first, after (moved_at, id); not those somebody was told of."""
+        wanted: dict[str, Any] = {"standing": True, "moved_at": {"$lt": moment}}
+        if after is not None:
+            wanted["$or"] = [{"moved_at": {"$gt": after[0]}}, {"moved_at": after[0], "_id": {"$gt": after[1]}}]
+        found = self._parcels.find(wanted, _HIDDEN).sort([("moved_at", ASCENDING), ("_id", ASCENDING)]).limit(limit)
+        return [_tracked(row) async for row in found]
 
     async def stuck(self, tx: Tx, own: str, moved_at: datetime) -> bool:
         """It was told that it stands still; False when it moved meanwhile or that was known."""
@@ -91,12 +95,13 @@ def _tracked(row: Mapping[str, Any]) -> Tracked:
         id=row["_id"],
         case_no=row["case_no"],
         place=Place(**row["place"]),
+        courier=row["courier"],
         state=State(row["state"]),
         n=row["shipments"],
         waybill=row["waybill"],
         scans=[seen(one) for one in row["scans"]],
         unheard=bool(row.get("unheard")),
-        confirming=row.get("confirming", 0),
+        turn=row.get("turn", 0),
         is_confirming=bool(row.get("is_confirming")),
         is_cancelling=bool(row.get("is_cancelling")),
         **{name: row.get(name) for name in ("booked_at", "moved_at", "heard_at", "polled_at")},
