@@ -15,6 +15,7 @@ wechat_messages = Counter("zhangban_wechat_messages", "Customer messages taken, 
 wechat_replies = Counter("zhangban_wechat_replies", "Texts of answers by outcome", ["account", "outcome"], registry=REGISTRY)
 discrepancies_open = Gauge("zhangban_discrepancies_open", "Discrepancies of reconciliation that nobody has settled", registry=REGISTRY)
 payment_notices = Counter("zhangban_payment_notices", "Notices of payment gateways by what came of them", ["gateway", "outcome"], registry=REGISTRY)
+courier_pushes = Counter("zhangban_courier_pushes", "Pushes of couriers by what came of them", ["courier", "outcome"], registry=REGISTRY)
 pushes = Counter("zhangban_pushes", "Ended pushes by channel, outcome and reason", ["channel", "outcome", "reason"], registry=REGISTRY)
 pushes_parked = Gauge("zhangban_pushes_parked", "Messages of which a channel is parked by a fault of ours", registry=REGISTRY)
 

@@ -6,6 +6,8 @@ What changes and what must follow (book it at the core, tell the resident) are o
 import logging
 from dataclasses import dataclass
 
+from delivery import asking
+from delivery.shipping import Shipping
 from kit.mongo import DuplicateKeyError, Mongo, Tx
 from kit.outbox import Outbox
 from payments import refunding, settlement
@@ -28,6 +30,7 @@ class AfterPayment:
     orders: Orders
     refunds: Refunds
     outbox: Outbox
+    shipping: Shipping | None = None  # None: nothing that is paid for is a parcel
 
     async def paid(self, payment: Payment, found_by: FoundBy) -> Outcome:
         """Raises Mismatch when it is not a payment of that order; nothing is changed then."""
@@ -37,8 +40,10 @@ class AfterPayment:
             return "already_paid"
 
         async def all_of_it(tx: Tx) -> Outcome:
-            if await self.orders.mark_paid(tx, payment, found_by, OrderState.PAID) is None:
+            if (moved := await self.orders.mark_paid(tx, payment, found_by, OrderState.PAID)) is None:
                 return await self._late(tx, payment, found_by)
+            if self.shipping is not None:
+                await asking.paid(self.shipping, tx, moved["bill_id"])  # its freight: the courier is asked from here on
             own = {"order_no": payment.order_no}
             await self.outbox.put(tx, settlement.KIND, settlement.row_key(payment.order_no), own)
             await self.outbox.put(tx, TELL, f"tell:paid:{payment.order_no}", {"what": "paid", **own})

@@ -12,10 +12,13 @@ from cases.deeming import deem_accepted
 from cases.withdraw import WITHDRAWAL
 from content import publications
 from content.sync import reshape, sync, take_effect
+from delivery import booking, polling, shipping
+from delivery.shipping import Shipping
+from delivery.standstill import look_for_stuck
 from kit.clock import now
 from kit.outbox import Handler, Row, Worker
 from kit.repeat import every
-from miniapp_api import broadcasting, file_refused, identity_told, licence_sweep, old_rows, payment_told, reminding
+from miniapp_api import broadcasting, file_refused, identity_told, licence_sweep, old_rows, parcel_changed, parcel_told, payment_told, reminding
 from miniapp_api.after_payment import TELL
 from miniapp_api.core_events import look_at_feed
 from miniapp_api.identity_changed import TELL as IDENTITY_TELL
@@ -34,6 +37,7 @@ PUSHES_AT_ONCE = 128
 REMIND_SECONDS = 60.0
 BROADCAST_SECONDS = 1.0
 RECONCILE_SECONDS = 600.0
+STANDSTILL_SECONDS = 600.0
 SWEEP_SECONDS = 600.0
 FORGET_SECONDS = 86_400.0
 OLD_ROWS_SECONDS = 3600.0  # an instance of the release before may still write some
@@ -56,7 +60,7 @@ def worker(deps: Deps) -> Worker:
 
     handlers: dict[str, Handler] = {submit.KIND: file_case, IDENTITY_TELL: tell_of_identity}
     handlers |= {acting.KINDS["correction"]: correct_case, acting.KINDS["withdrawal"]: withdraw_case}
-    return Worker(deps.outbox, {**handlers, **uploads(deps), **money(deps), **personal(deps)}, slots=16)
+    return Worker(deps.outbox, {**handlers, **uploads(deps), **money(deps), **personal(deps), **parcels(deps)}, slots=16)
 
 
 def pushes(deps: Deps) -> Worker:
@@ -98,6 +102,21 @@ def money(deps: Deps) -> dict[str, Handler]:
     }
 
 
+def parcels(deps: Deps) -> dict[str, Handler]:
+    """Couriers are asked, and what they say is told."""
+
+    def doing(act: Callable[[Shipping, Row], Awaitable[None]]) -> Handler:
+        return lambda row: act(deps.delivering.shipping, row)
+
+    return {
+        shipping.BOOK: doing(booking.book),
+        shipping.CANCEL: doing(booking.cancel_at_courier),
+        shipping.POLL: doing(polling.poll),
+        parcel_changed.TELL: lambda row: parcel_told.tell(deps, row),
+        parcel_changed.TELL_CORE: lambda row: parcel_told.tell_core(deps, row),
+    }
+
+
 def replies(deps: Deps) -> Worker:
     """Answers to WeChat messages, in the API process: the assistant needs the search index, which the worker process has not."""
 
@@ -124,6 +143,7 @@ async def run(deps: Deps) -> None:
         asyncio.create_task(every(REMIND_SECONDS, lambda: remind(deps), "nobody reminded")),
         asyncio.create_task(every(BROADCAST_SECONDS, lambda: broadcasting.run_due(deps), "broadcast put off")),
         asyncio.create_task(every(SWEEP_SECONDS, lambda: look_for_licences(deps), "licences not looked at")),
+        asyncio.create_task(every(STANDSTILL_SECONDS, lambda: look_for_standstill(deps), "parcels that stand still not looked for")),
         asyncio.create_task(every(RECONCILE_SECONDS, lambda: reconcile_by_itself(deps), "not reconciled")),
         asyncio.create_task(every(SWEEP_SECONDS, lambda: sweep_files(deps), "files not swept")),
         asyncio.create_task(every(FORGET_SECONDS, lambda: forget_what_is_due(deps), "not forgotten in time")),
@@ -145,6 +165,12 @@ async def look_at_clocks(deps: Deps) -> None:
     """行政许可法 §32: five working days for the first word about an application."""
     await deps.workdays.refresh()
     await deem_accepted(deps.case_clocks, deps.workdays.current, now())
+
+
+async def look_for_standstill(deps: Deps) -> None:
+    await deps.workdays.refresh()
+    if found := await look_for_stuck(deps.delivering.shipping, deps.workdays.current):
+        log.warning("parcels stand still", extra={"parcels": found})
 
 
 async def remind(deps: Deps) -> None:

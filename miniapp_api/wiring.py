@@ -35,6 +35,7 @@ from content.store import Content
 from content.tallies import Tallies
 from core.client import Core, CoreAccount
 from core.subjects import CoreSubjects
+from delivery import parcel_store
 from kit import blobs, idempotency, outbox, workdays
 from kit.alipay import Alipay
 from kit.crypto import Keyring
@@ -46,17 +47,19 @@ from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from kit.wechat_crypto import WeChatCrypto
 from kit.workdays import Workdays
-from miniapp_api import wiring_cases, wiring_files, wiring_notify, wiring_pay
+from miniapp_api import wiring_cases, wiring_delivery, wiring_files, wiring_notify, wiring_pay
 from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnMatters
 from miniapp_api.identity_changed import IdentityChanged
 from miniapp_api.limiter import Limiter
+from miniapp_api.parcel_changed import ParcelChanged
 from miniapp_api.privacy import store as privacy_store
 from miniapp_api.privacy.store import Privacy
 from miniapp_api.settings import Settings, secret, unbase64
 from miniapp_api.settings_wechat import WeChatMessagesAccount
 from miniapp_api.upload import Places
 from miniapp_api.wiring_cases import Applying
+from miniapp_api.wiring_delivery import Delivering
 from notify import broadcast_store, reminder_store
 from notify import consent_store as notify_consents
 from notify import store as notify_store
@@ -121,6 +124,7 @@ class Deps:
     wechat_accounts: Mapping[str, Account]  # those whose customer messages come here, by name
     replying: Replying
     paying: Paying
+    delivering: Delivering
     reconciliations: Reconciliations
     discrepancies: Discrepancies
     keys: Keyring
@@ -150,7 +154,19 @@ class Deps:
             wechat_store,
         )
         money = (order_store, refund_store, reconcile_store, discrepancy_store)
-        for module in (outbox, idempotency, workdays, *stores, clock_store, progress_tries, *money, staff_store, staff_audit, privacy_store):
+        for module in (
+            outbox,
+            idempotency,
+            workdays,
+            *stores,
+            parcel_store,
+            clock_store,
+            progress_tries,
+            *money,
+            staff_store,
+            staff_audit,
+            privacy_store,
+        ):
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -171,6 +187,7 @@ def build(settings: Settings) -> Deps:
         *([settings.rasa_url] if settings.rasa_url else []),
         *merchants.addresses,
         *([short.account.url] if (short := wiring_notify.sms(settings)) else []),
+        *(couriers.urls() if (couriers := wiring_delivery.configured(settings)) else []),
         *([bucket.origin] if (bucket := wiring_files.bucket(settings)) else []),
     ]
     http = Http(parties, identities=merchants.identities())
@@ -193,6 +210,8 @@ def build(settings: Settings) -> Deps:
     }
     pushing = wiring_notify.pushing(settings, (mongo, messages, box), keys, (http, redis, wechat, alipay))
     parts = {"http": http, "outbox": box, "core": core, "alipay": alipay, "residents": residents, "merchants": merchants}
+    delivering = wiring_delivery.delivering(settings, (mongo, keys, box), http, core, ParcelChanged(box))
+    parts["shipping"] = delivering.shipping
     paying = wiring_pay.paying(settings, mongo, keys, parts)
     looking = CatalogueKnowledge(catalogue), OwnMatters(residents, cases, paying)
     assistant = Assistant(Rasa(http, settings.rasa_url), Conversations(mongo, keys), *looking, redis)
@@ -236,6 +255,7 @@ def build(settings: Settings) -> Deps:
         wechat_accounts={one.name: _account(one) for one in accounts},
         replying=Replying(mongo, WeChatMessages(mongo, keys), box, redis, WeChatAnswers(assistant, residents, keys, own), callers),
         paying=paying,
+        delivering=delivering,
         reconciliations=Reconciliations(mongo),
         discrepancies=Discrepancies(mongo),
         keys=keys,

@@ -77,7 +77,7 @@ class Wallets:
 
 
 def paying(settings: Settings, mongo: Mongo, keys: Keyring, parts: Mapping[str, Any]) -> Paying:
-    """`parts`: http, outbox, core, alipay, residents, merchants."""
+    """`parts`: http, outbox, core, alipay, residents, merchants, shipping."""
     http: Http = parts["http"]
     outbox: Outbox = parts["outbox"]
     core: Core = parts["core"]
@@ -107,6 +107,6 @@ def paying(settings: Settings, mongo: Mongo, keys: Keyring, parts: Mapping[str, 
         gateways=gateways,
         chosen=chosen,
         payers=Wallets(parts["residents"]),
-        seen=AfterPayment(mongo, orders, refunds, outbox),
+        seen=AfterPayment(mongo, orders, refunds, outbox, parts["shipping"]),
         minutes=settings.pay_minutes,
     )

@@ -39,6 +39,8 @@ Permission = Literal[
     "broadcast.write",
     "broadcast.approve",
     "broadcast.stop",
+    "parcels.read",
+    "parcels.handle",
 ]
 ROLES: tuple[Role, ...] = get_args(Role)
 ADMINS: frozenset[Role] = frozenset({"system_admin", "security_admin", "audit_admin"})
@@ -46,10 +48,10 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     "cashier": frozenset({"refund.request", "orders.read", "reconcile.read", "discrepancy.note"}),
     "approver": frozenset({"refund.approve", "orders.read", "broadcast.read", "broadcast.approve", "broadcast.stop"}),
     "accountant": frozenset({"reconcile.read", "discrepancy.note"}),
-    "window": frozenset({"window.read", "messages.read"}),
+    "window": frozenset({"window.read", "messages.read", "parcels.read", "parcels.handle"}),
     "hotline": frozenset({"hotline.read"}),
     "content_editor": frozenset({"content.read", "broadcast.read", "broadcast.write", "broadcast.stop"}),
-    "supervisor": frozenset({"supervision.read", "messages.read", "broadcast.read", "broadcast.stop"}),
+    "supervisor": frozenset({"supervision.read", "messages.read", "broadcast.read", "broadcast.stop", "parcels.read"}),
     "system_admin": frozenset({"accounts.read", "accounts.create", "accounts.disable"}),
     "security_admin": frozenset({"accounts.read", "accounts.grant", "accounts.unlock", "accounts.reset"}),
     "audit_admin": frozenset({"audit.read"}),
