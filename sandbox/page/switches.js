@@ -14,6 +14,7 @@ const PUSHED = [
 ];
 const SHUFFLE = { name: "shuffle", text: "乱序：先后打乱" };
 const STOPPED = { name: "down", text: "停推：推不出去" };
+const HIDDEN = { name: "hide_orders_ms", text: "下单后查不到", unit: "毫秒", max: 600000, step: 100 };
 const PARTIES = {
   wechat: {
     text: "微信",
@@ -65,6 +66,10 @@ const PARTIES = {
       { name: "hide_details_ms", text: "发出后查不到", unit: "毫秒", max: 600000, step: 100 },
     ],
   },
+  sf: { text: "顺丰", switches: [...SERVER, HIDDEN] },
+  ems: { text: "EMS", switches: [...SERVER, HIDDEN] },
+  kuaidi100: { text: "快递100", switches: SERVER },
+  courier_pushes: { text: "快递的推送", switches: [...PUSHED, SHUFFLE, STOPPED] },
   core_webhook: {
     text: "核心平台的事件推送",
     switches: [...PUSHED, SHUFFLE, STOPPED],

@@ -3,6 +3,7 @@
 import { bills } from "./bills.js";
 import { cashier } from "./cashier.js";
 import { chatBox } from "./chat.js";
+import { couriers } from "./couriers.js";
 import { desk } from "./desk.js";
 import { button, byId, call, clockTime, copy, guarded, h, keptList, shortNo, toast } from "./dom.js";
 import { papers } from "./papers.js";
@@ -125,6 +126,7 @@ const showFaults = switches(refresh);
 const showBills = bills(refresh);
 const showOrders = cashier(refresh);
 const showPrechecks = prechecks(refresh);
+const showParcels = couriers(refresh);
 const phone = phoneView(refresh);
 let asked = 0;
 let told = 0;
@@ -133,7 +135,7 @@ let told = 0;
 async function refresh() {
   const own = ++asked;
   const whose = phone.chosen();
-  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages", "/core/bills", "/wallets/orders", "/core/prechecks"];
+  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages", "/core/bills", "/wallets/orders", "/core/prechecks", "/couriers"];
   let answers;
   try {
     const consents = whose ? call("GET", `/people/${encodeURIComponent(whose)}/consents`).catch(() => null) : null; // somebody a wiped world has not any more
@@ -144,7 +146,7 @@ async function refresh() {
   }
   if (own < told) return;
   told = own;
-  const [people, cases, messages, webhooks, faults, chats, owed, wallets, checks, allowed] = answers;
+  const [people, cases, messages, webhooks, faults, chats, owed, wallets, checks, carried, allowed] = answers;
   names = new Map(people.people.map((one) => [one.person, one.name]));
   peopleNow(people.people, chats.lines);
   showCases(cases.cases);
@@ -155,6 +157,7 @@ async function refresh() {
   showBills(owed.bills.map((one) => ({ ...one, name: nameOf(one.person_id) })));
   showOrders(wallets.orders.map((one) => ({ ...one, name: nameOf(one.person) })));
   showPrechecks(checks.prechecks);
+  showParcels(carried.parcels);
   linked(true);
 }
 
