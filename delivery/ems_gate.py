@@ -86,7 +86,7 @@ class EmsGate:
         if not code:
             raise Unknown(PARTY, "garbled_reply")
         word = next((word for marks, word in WORDS if any(mark in told for mark in marks)), "refused")
-        log.warning("ems said no", extra={"code": code, "word": word})
+        log.info("ems said no", extra={"code": code, "word": word})
         if word == "turned_away":
             raise NotReached(PARTY, f"code_{code}")
         if word == "proves_nothing":

@@ -133,7 +133,7 @@ def _innermost(told: object) -> dict[str, Any]:
         if code != "S0000" or inner.get("success") not in (True, "true", "True"):
             if code in _PROVES_NOTHING or code == "S0000":
                 raise Unknown(PARTY, code or "garbled_reply")
-            log.warning("sf said no", extra={"code": code})
+            log.info("sf said no", extra={"code": code})
             raise Said(code)
         data = inner.get("msgData")
         data = orjson.loads(data) if isinstance(data, str) and data else data
