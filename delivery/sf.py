@@ -45,17 +45,19 @@ KINDS = {
     "80": ScanKind.SIGNED,
     "8000": ScanKind.SIGNED,
 }
+_SENT_ON = frozenset(("99", "631", "648"))
 # What a code alone does not say: it needs these words beside it. 2 is assumed.
 WITH_WORDS = (
     (frozenset(("33", "70")), ("拒收", "拒付", "拒签"), ScanKind.REJECTED),
-    (frozenset(("99", "631", "648")), ("寄件人签收", "寄方签收", "寄件人已签收", "寄方已签收"), ScanKind.RETURNED),
+    (_SENT_ON, ("寄件人签收", "寄方签收", "寄件人已签收", "寄方已签收"), ScanKind.RETURNED),
+    (_SENT_ON, ("退",), ScanKind.RETURNING),
+    (_SENT_ON, ("转寄",), ScanKind.IN_TRANSIT),  # to another address at the customer's wish
     (frozenset(("2",)), ("丢失", "遗失"), ScanKind.LOST),
 )
 _GOES_ON_AS = re.compile(r"新(?:运)?单号为?[:：]?\s*(SF[0-9]{12,15})")  # what goes back or on gets a waybill of its own
 _EXISTS, _CANCELLED = frozenset(("8016",)), frozenset(("8037", "8253"))
 _NO_ORDER = frozenset(code for code, word in WORDS.items() if word == "shipment_unknown")
 _TOO_LATE = frozenset(("8019", "8044", "8252"))  # confirmed (or cancelled: 8019 says either), being worked on
-_BACK = frozenset((ScanKind.RETURNING, ScanKind.RETURNED))
 _OFF = frozenset(("2", "cancelled"))  # orderStatus of a cancelled order; not documented, so `find` takes 8037 and 8253 as well
 _PAYERS = {"sender": 1, "receiver": 2, "third": 3}
 _EXPRESS = 2  # expressTypeId and businessType: 顺丰标快
@@ -154,12 +156,12 @@ class SfCourier:
             raise Refused(PARTY, "shipment_unknown")
 
     async def track(self, waybill: str, phone: str) -> Sequence[Scan]:
-        """EXP_RECE_SEARCH_ROUTES by waybill. What goes back under another number is followed there: signed for there, it has been returned."""
+        """EXP_RECE_SEARCH_ROUTES by waybill. What goes back or on under another number is followed there: back and signed for is returned."""
         scans = await self._way(waybill, phone)
-        onward = next(((found[1], scan) for scan in scans if scan.kind in _BACK and (found := _GOES_ON_AS.search(scan.text))), None)
+        onward = next(((found[1], scan.kind) for scan in scans if scan.code in _SENT_ON and (found := _GOES_ON_AS.search(scan.text))), None)
         if onward is None or onward[0] == waybill:
             return scans
-        is_back = "退" in onward[1].text  # else 转寄: to another address, where it will be delivered
+        is_back = onward[1] != ScanKind.IN_TRANSIT
         return (*scans, *(_carried_on(scan, waybill, is_back=is_back) for scan in await self._way(onward[0], phone)))
 
     async def _way(self, waybill: str, phone: str) -> tuple[Scan, ...]:

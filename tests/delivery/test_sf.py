@@ -340,7 +340,10 @@ async def test_what_goes_on_to_another_address_is_signed_for_there(says: Any) ->
     sf, platform = says
     first = routes("SF1000000000001", ("2026-11-29 08:00:00", "99", "应客户要求，快件转寄，新单号：SF2000000000002"))
     platform.next = [first, routes("SF2000000000002", ("2026-11-30 09:00:00", "80", "已签收"))]
-    assert [one.kind for one in await sf.track("SF1000000000001", "0001")] == ["returning", "signed"]
+    assert [(one.kind, one.waybill) for one in await sf.track("SF1000000000001", "0001")] == [
+        ("in_transit", "SF1000000000001"),
+        ("signed", "SF1000000000001"),
+    ]
 
 
 def route(**changes: Any) -> dict[str, Any]:
