@@ -163,8 +163,9 @@ async def ems_book(world: Outside, order_no: str) -> str:
 
 
 async def subscribe(world: Outside, number: str, url: str, **other: Json) -> str:
+    company = other.pop("company", "yuantong")
     parameters = {"callbackurl": url, "salt": world.accounts["kuaidi100"]["salt"], "resultv2": "4", "phone": "13900000002", **other}
-    param = {"company": other.pop("company", "yuantong"), "number": number, "key": world.accounts["kuaidi100"]["key"], "parameters": parameters}
+    param = {"company": company, "number": number, "key": world.accounts["kuaidi100"]["key"], "parameters": parameters}
     form = urlencode({"schema": "json", "param": json.dumps(param, ensure_ascii=False)})
     answer = (await world.call("POST", "/poll", raw=form.encode(), headers=FORM)).json
     assert answer["result"] is (answer["returnCode"] == "200")
