@@ -43,7 +43,7 @@ class NewParcel(Asked):
         default=[], description="to_hall：寄了哪些材料，用事项里的材料名称"
     )
     waybill: Waybill | None = None
-    consent: ConsentGiven | None = Field(default=None, description="同意《寄递信息提供说明》；没有另外同意过就要给")
+    consent: ConsentGiven | None = Field(default=None, description="同意《向快递企业提供个人信息的说明》；没有另外同意过就要给")
 
     @model_validator(mode="after")
     def _fits(self) -> "NewParcel":
