@@ -216,7 +216,7 @@ async def inbox() -> AsyncIterator[Inbox]:
     own, app = Inbox(), web.Application()
     app.router.add_post("/callbacks/{courier}", own.take)
     app.router.add_post("/callbacks/{courier}/{secret}", own.take)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     own.url = f"http://127.0.0.1:{runner.addresses[0][1]}/callbacks"
