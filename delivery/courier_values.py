@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
 from delivery.couriers import ScanKind
@@ -36,7 +36,7 @@ def beijing(value: object) -> datetime:
     """ "2026-11-29 08:30:00", a Beijing time -> aware UTC. Raises Unreadable."""
     try:
         return datetime.strptime(str(value)[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING).astimezone(UTC)
-    except ValueError as exc:
+    except (ValueError, OverflowError) as exc:  # the first hours of the year 1 are not to be had in UTC
         raise Unreadable("time") from exc
 
 
@@ -52,7 +52,7 @@ def fen_of(value: object) -> int:
         raise Unreadable("amount") from exc
     if not amount.is_finite() or not 0 <= amount < 1_000_000:
         raise Unreadable("amount")
-    return int(-(-amount * 100 // 1)) if amount else 0
+    return int((amount * 100).to_integral_value(ROUND_CEILING))
 
 
 def scan_id(number: str, at: datetime, code: str, more: str = "") -> str:

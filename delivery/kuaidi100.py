@@ -105,7 +105,7 @@ class Kuaidi100Courier:
     async def track(self, waybill: str, phone: str) -> Sequence[Scan]:
         """/query.do."""
         company = company_of(waybill)
-        asked = {"com": company or "auto", "num": waybill, "phone": phone, "resultv2": "4", "show": "0", "order": "desc"}
+        asked = {"com": company or "auto", "num": waybill, **_phone(phone), "resultv2": "4", "show": "0", "order": "desc"}
         param = orjson.dumps(asked).decode()
         account = self._account
         answer = await self._post(
@@ -126,7 +126,7 @@ class Kuaidi100Courier:
     async def subscribe(self, waybill: str, phone: str) -> None:
         """/poll. Harmless to repeat."""
         company = company_of(waybill)
-        wishes = {"callbackurl": self._account.callback_url, "salt": self._account.salt, "resultv2": "4", "phone": phone}
+        wishes = {"callbackurl": self._account.callback_url, "salt": self._account.salt, "resultv2": "4", **_phone(phone)}
         asked = {"company": company, "number": waybill, "key": self._account.key, "parameters": wishes if company else wishes | {"autoCom": "1"}}
         answer = await self._post(self._account.url, {"schema": "json", "param": orjson.dumps(asked).decode()})
         code = values.code_of(answer.get("returnCode"))
@@ -165,6 +165,10 @@ class Kuaidi100Courier:
         if reply.status != 200:
             raise Unknown(PARTY, f"http_{reply.status}")
         return reply.json()
+
+
+def _phone(phone: str) -> dict[str, str]:
+    return {"phone": phone} if phone else {}
 
 
 def company_of(waybill: str) -> str:

@@ -75,13 +75,13 @@ class SfGate:
         proof = {"accessToken": await self._access_token()} if self.account.oauth else {"msgDigest": digest(message, moment, self.account.check_word)}
         form = {"partnerID": self.account.partner_id, "requestID": new_nonce(), "serviceCode": service, "timestamp": moment, **proof}
         answer = await self._post(self.account.url, {**form, "msgData": message})
-        code = answer.get("apiResultCode")
+        code = values.code_of(answer.get("apiResultCode"))
         if code in _STALE_TOKEN and self._token and self.account.oauth:
-            raise _StaleToken(PARTY, str(code))
+            raise _StaleToken(PARTY, code)
         if code in _TURNED_AWAY:
-            raise NotReached(PARTY, str(code))
+            raise NotReached(PARTY, code)
         if code != "A1000":  # A1007 (a repetition of what?), A1009, A1099 and whatever comes new
-            raise Unknown(PARTY, values.code_of(code) or "garbled_reply")
+            raise Unknown(PARTY, code or "garbled_reply")
         return _innermost(answer.get("apiResultData"))
 
     async def _post(self, url: str, form: dict[str, str]) -> dict[str, Any]:
