@@ -195,7 +195,7 @@ async def _uncaught(request: Request, exc: Exception) -> HTTPResponse:
     elif isinstance(exc, SanicException) and exc.status_code == 503:
         told = errors.Unavailable("overloaded", "系统繁忙，请稍后再试", retry_after=3)
     else:
-        log.error("bug", exc_info=exc, extra={"path": request.path})
+        log.error("bug", exc_info=exc, extra={"route": request.route.path if request.route else "none"})  # a path may hold a secret
         told = _Status("internal_error", "系统出错了，我们已记录，请稍后再试或致电 12345", 500)
     response = problem(told, request_id)
     response.headers.update(headers)
