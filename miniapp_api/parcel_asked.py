@@ -79,14 +79,14 @@ async def ask(call: Call, case_no: str) -> Parcel:
 
 async def change_address(call: Call, parcel: Parcel, seen_revision: int) -> Parcel:
     """Only right after the person confirmed once more, and the holder is told of it. Raises Conflict once a courier may have it."""
-    subject = await may_deliver(call)
+    await may_deliver(call)
     require_step_up(call.resident)
     delivering, side = call.deps.delivering, parcel.resident_side
     if side is None or delivering.hall is None:
         raise Conflict("address_frozen", "这个寄递件没有可以修改的地址")
     changed = addresses.party(side.name, _address(call.body.address), delivering.hall)
     own = f"parcel:address:{parcel.id}:{new_nonce()}"
-    what = {"what": "address", "parcel_id": parcel.id, "revision": seen_revision + 1, "subject_key": subject.key, "at": now()}
+    what = {"what": "address", "parcel_id": parcel.id, "revision": seen_revision + 1, "at": now()}
 
     async def to_be_told(tx: Tx) -> None:
         await call.deps.outbox.put(tx, parcel_changed.TELL, own, what, delay=_TOLD_AFTER)

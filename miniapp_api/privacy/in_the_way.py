@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from cases.states import TEXTS
 from core.types import CaseState
+from delivery.parcels import OVER
+from delivery.words import STATES
 from kit.clock import at_edge, now
 from kit.errors import FieldError
 from miniapp_api.privacy.held import Row, Whose
@@ -21,7 +23,7 @@ _MOVING = (OrderState.CREATED, OrderState.AWAITING, OrderState.CLOSING, OrderSta
 
 async def in_the_way(store: Privacy, whose: Whose) -> list[FieldError]:
     """Empty: nothing."""
-    return [*await _cases(store, whose), *await _orders(store, whose), *await _refunds(store, whose)]
+    return [*await _cases(store, whose), *await _orders(store, whose), *await _refunds(store, whose), *await _parcels(store, whose)]
 
 
 async def _cases(store: Privacy, whose: Whose) -> list[FieldError]:
@@ -57,6 +59,19 @@ async def _refunds(store: Privacy, whose: Whose) -> list[FieldError]:
     wanted: Row = {**_theirs(whose, "requested_by"), "state": {"$in": [one.value for one in OPEN_REFUNDS]}}
     found = [row async for row in _some(store, "refunds", wanted)]
     return [FieldError(f"refunds.{row['_id']}", f"{REFUND_TEXTS[RefundState(row['state'])]}（{row['_id']}），请等退款完成") for row in found]
+
+
+async def _parcels(store: Privacy, whose: Whose) -> list[FieldError]:
+    if whose.person_id is None:
+        return []
+    theirs = [{"person_id": whose.person_id}, {"subject_key": whose.subject_key}]
+    wanted: Row = {"$or": theirs, "state": {"$nin": [one.value for one in OVER]}}
+    return [_parcel(row) async for row in _some(store, "parcels", wanted)]
+
+
+def _parcel(row: Row) -> FieldError:
+    text = STATES.get(row["state"], row["state"])
+    return FieldError(f"parcels.{row['_id']}", f"寄递件（办件编号 {row['case_no']}）{text}，请等它结束，或先取消")
 
 
 def _theirs(whose: Whose, by: str) -> Row:

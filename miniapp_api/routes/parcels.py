@@ -24,7 +24,6 @@ _REVISION = re.compile(r'"?([0-9]{1,9})"?')
     reply=ParcelEntry,
     status=201,
     idempotent=True,
-    keep_days=None,
 )
 async def ask(call: Call, case_no: str) -> ParcelEntry:
     return entry(await parcel_asked.ask(call, case_no))

@@ -11,6 +11,7 @@ from staff.roles import GRANTED
 
 ROOT = Path(__file__).parents[2]
 OPEN_TO_ANYONE = {
+    "GET /v1/divisions",
     "POST /v1/login/wechat",
     "POST /v1/login/alipay",
     "POST /v1/login/kiosk",  # a registered device's signature; the person is asked by the core
@@ -89,6 +90,7 @@ def test_posts_that_create_at_the_core_need_an_idempotency_key() -> None:
         "POST /v1/licences/<licence_id:str>/authorizations",
         "POST /v1/cases/<case_no:str>/corrections",
         "POST /v1/cases/<case_no:str>/withdraw",
+        "POST /v1/cases/<case_no:str>/parcels",
     }
     assert {route.name for route in ROUTES if route.idempotent} == applying | money
     assert {route.name for route in ROUTES if route.idempotent and route.keep_days is None} == money
