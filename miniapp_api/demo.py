@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from miniapp_api import demo_cases, demo_messages, demo_pay
+from miniapp_api import demo_cases, demo_messages, demo_parcels, demo_pay
 from miniapp_api.demo_forms import answers
 from miniapp_api.demo_walk import Json, Surprise, Walk
 from miniapp_api.stack import Stack
@@ -54,6 +54,7 @@ def journey(walk: Walk) -> None:
         demo_cases.across(walk, person)
         demo_cases.joint(walk)
     demo_cases.enterprise(walk, person)
+    demo_parcels.there_and_back(walk)
 
 
 def log_in(walk: Walk) -> Json:

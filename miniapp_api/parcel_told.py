@@ -31,6 +31,9 @@ async def tell(deps: Deps, row: Row) -> None:
     if kind == "cancelled" and parcel.state is not State.CANCELLED:
         kind = "called_off"  # not by the resident
     told = parcel_messages.told(kind, await _about(deps, parcel), row.payload["at"])
+    if told is None:
+        await deps.outbox.done(row.key)
+        return
     await telling.of_row(deps, row, await _concerned(deps, parcel), told)
 
 
@@ -97,7 +100,6 @@ async def _concerned(deps: Deps, parcel: Parcel) -> list[str]:
 async def _about(deps: Deps, parcel: Parcel) -> About:
     case = await deps.cases.by_request(parcel.request_id)
     what: Any = case["item_name"] if case is not None else "、".join(parcel.items)
-    hall = deps.delivering.hall
-    return About(
-        parcel.id, parcel.case_no, str(what), words.COURIERS[parcel.courier] if parcel.courier else "", parcel.waybill, hall.name if hall else "窗口"
-    )
+    hall, carrier = deps.delivering.hall, words.COURIERS[parcel.courier] if parcel.courier else ""
+    place = hall.name if hall is not None else "窗口"
+    return About(parcel.id, parcel.case_no, str(what), carrier, parcel.waybill, place, is_papers=parcel.direction == "to_hall")

@@ -11,7 +11,7 @@ from miniapp_api.shapes_parcels import ParcelEntry, ParcelPlace, ScanLine, Staff
 from residents.masks import masked_name, masked_phone
 
 _CANCELLABLE = CHANGEABLE | {State.BOOKING, State.BOOKED, State.WAITING_AT_HALL}
-_SHOWN = 6  # characters of what stands below the county
+_SHOWN = 4  # characters of what stands below the county
 
 
 def entry(parcel: Parcel) -> ParcelEntry:

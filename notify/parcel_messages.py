@@ -31,12 +31,26 @@ _PROBLEMS = {
     "called_off": ("未能寄出", "没有寄出：快递取消了这一单，工作人员会重新安排", "工作人员会重新安排"),
     "refused": ("未能寄出", "没有寄出：快递没有接受这次下单，请核对地址，或改为到窗口领取", "请核对地址或改到窗口领取"),
 }
+# of papers on their way to the hall; what is not told of them is None
+_PAPERS_MOVED: dict[str, tuple[str, str] | None] = {
+    "delivering": None,
+    "at_pickup_point": None,
+    "delivered": ("已送达", "已由{carrier}送到，等待窗口核对登记"),
+    "ready_at_hall": None,
+    "picked_up": None,
+}
+_PAPERS_PROBLEMS = {
+    "rejected": ("被拒收", "没有被收下（{carrier}），请联系窗口核对后重新寄送或到窗口提交", "请联系窗口后重新寄送"),
+    "returned": ("已退回", "已退回给您（{carrier}），请核对后重新寄送或到窗口提交", "请重新寄送或到窗口提交"),
+    "lost": ("已遗失", "经{carrier}确认遗失，请联系窗口重新提交，工作人员也会与您联系", "请联系窗口重新提交"),
+}
 KINDS = frozenset({*_MOVED, *_PROBLEMS, "arrived_at_hall"})
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """`what`: the item's name. `carrier`: a courier's Chinese name, "" where nobody carries it. `place`: the hall, for papers that arrived."""
+    """`what`: the item's name. `carrier`: a courier's Chinese name, "" where nobody carries it. `place`: the hall.
+    `is_papers`: it goes to the hall."""
 
     parcel_id: str
     case_no: str
@@ -44,10 +58,11 @@ class About:
     carrier: str
     waybill: str | None
     place: str
+    is_papers: bool = False
 
 
-def told(kind: str, about: About, at: datetime) -> Told:
-    """`kind`: of KINDS."""
+def told(kind: str, about: About, at: datetime) -> Told | None:
+    """`kind`: of KINDS. None: nobody needs to hear of that."""
     page = f"pages/parcel/detail?id={quote(about.parcel_id, safe='')}"
     if kind == "arrived_at_hall":
         text = f"您为“{about.what}”（办件编号 {about.case_no}）寄送的材料已到{about.place}，工作人员会按材料办理。"
@@ -55,10 +70,13 @@ def told(kind: str, about: About, at: datetime) -> Told:
         return Told(PAPERS, plain(text)[:2000], fields, page, about.case_no)
     carrier = f"{about.carrier}，运单号 {about.waybill}" if about.carrier and about.waybill else about.carrier or "快递"
     head = f"您的“{about.what}”寄递件（办件编号 {about.case_no}）"
-    if (problem := _PROBLEMS.get(kind)) is not None:
+    if (problem := (_PAPERS_PROBLEMS if about.is_papers else {}).get(kind) or _PROBLEMS.get(kind)) is not None:
         fields = {"what": about.what, "state": problem[0], "at": at, "advice": problem[2]}
         return Told(PROBLEM, plain(f"{head}{problem[1].format(carrier=carrier)}。")[:2000], fields, page, about.case_no)
-    short, sentence = _MOVED[kind]
+    moved = _PAPERS_MOVED[kind] if about.is_papers and kind in _PAPERS_MOVED else _MOVED[kind]
+    if moved is None:
+        return None
+    short, sentence = moved
     remark = f"{about.carrier}承运" if about.carrier else "请带有效身份证件"
     fields = {"what": about.what, "state": short, "at": at, "remark": remark, "waybill": about.waybill or about.case_no}
     return Told(MOVED, plain(f"{head}{sentence.format(carrier=carrier)}。")[:2000], fields, page, about.case_no)
