@@ -28,6 +28,7 @@ INDEXES = {
         IndexModel([("only", ASCENDING)], name="one_live_parcel_of_a_licence", unique=True, partialFilterExpression={"only": _TEXT}),
         IndexModel([("request_id", ASCENDING), ("created_at", ASCENDING)], name="of_case"),
         IndexModel([("person_id", ASCENDING), ("created_at", DESCENDING)], name="mine"),
+        IndexModel([("subject_key", ASCENDING)], name="of_subject"),
         IndexModel([("bill_id", ASCENDING)], name="of_bill", partialFilterExpression={"bill_id": _TEXT}),
         IndexModel([("waybill", ASCENDING)], name="of_waybill", partialFilterExpression={"waybill": _TEXT}),
         IndexModel(
@@ -38,6 +39,7 @@ INDEXES = {
     "shipments": [
         IndexModel([("parcel_id", ASCENDING)], name="one_live_shipment_a_parcel", unique=True, partialFilterExpression=_LIVE),
         IndexModel([("parcel_id", ASCENDING), ("n", ASCENDING)], name="of_parcel"),
+        IndexModel([("begun_at", ASCENDING)], name="by_age"),
     ],
     **task_store.INDEXES,
 }

@@ -13,6 +13,7 @@ INDEXES = {
     "parcel_tasks": [
         IndexModel([("state", ASCENDING), ("opened_at", ASCENDING), ("_id", ASCENDING)], name="oldest_of_a_state"),
         IndexModel([("parcel_id", ASCENDING)], name="of_parcel"),
+        IndexModel([("opened_at", ASCENDING)], name="by_age"),
     ]
 }
 

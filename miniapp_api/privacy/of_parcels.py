@@ -49,6 +49,6 @@ OF_PARCELS: Mapping[str, Held] = {
             ),
         ),
     ),
-    "shipments": Held("technical", "快递单", Stays("job", CIVIL, THREE_YEARS, "ended_at", "begun_at"), why=_NUMBERS),
+    "shipments": Held("technical", "快递单", Stays("job", CIVIL, THREE_YEARS, "begun_at"), why=_NUMBERS),
     "parcel_tasks": Held("technical", "寄递异常", Stays("job", CIVIL, THREE_YEARS, "opened_at"), why=f"{_NUMBERS}；处理说明不写人"),
 }

@@ -79,7 +79,7 @@ async def plant(house: House, channel: str = "wechat") -> Planted:
     await resident.log_in()
     await resident.bind()
     own = {"name": name, "id_number": person["id_number"], "phone": person["phone"]}
-    planted = Planted(resident, own | {what: word() for what in ("address", "corrected", "file", "question", "chat", "reason", "purpose")})
+    planted = Planted(resident, own | {what: word() for what in ("address", "corrected", "file", "question", "chat", "reason", "purpose", "door")})
     await _apply(planted)
     await _say(planted)
     await _pay(planted)
@@ -93,7 +93,28 @@ async def plant(house: House, channel: str = "wechat") -> Planted:
         return [one for one in await resident.inbox() if one["case_no"] == planted.ids["case_no"]]
 
     await until(told)
+    await _mail(planted)
     return planted
+
+
+async def _mail(planted: Planted) -> None:
+    """Papers of their case, fetched at their door."""
+    resident, house = planted.resident, planted.house
+    door = {"province": "广东省", "city": "深圳市", "county": "南山区", "detail": f"望江路{planted.canaries['door']}巷7号"}
+    address = {**door, "phone": planted.canaries["phone"]}
+    paper = (await house.api("GET", f"/v1/items/{RESIDENCE}")).json["materials"][0]["name"]
+    (text,) = [one for one in (await house.api("GET", "/v1/policies")).json["items"] if one["purpose"] == "courier"]
+    agreed = {name: text[name] for name in ("version", "text_hash")}
+    wish = {"direction": "to_hall", "courier": "ems", "address": address, "materials": [paper], "consent": agreed}
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    asked = await resident.api("POST", f"/v1/cases/{planted.ids['case_no']}/parcels", wish, headers=headers)
+    assert asked.status == 201, asked.body
+    planted.ids["parcel_id"] = asked.json["id"]
+    await until(lambda: _parcel_is(planted, "booked"), 40)
+
+
+async def _parcel_is(planted: Planted, state: str) -> bool:
+    return bool((await planted.resident.api("GET", f"/v1/parcels/{planted.ids['parcel_id']}")).json["state"] == state)
 
 
 async def _apply(planted: Planted) -> None:
@@ -204,6 +225,9 @@ async def end_everything(planted: Planted) -> None:
     desk = await make_desk(planted.house, "approver")
     turned_down = await desk.api("POST", f"/staff/v1/refunds/{planted.ids['refund_no']}/reject", {"reason": "不符合退款条件"})
     assert turned_down.status == 200, turned_down.body
+    called_off = await planted.resident.api("DELETE", f"/v1/parcels/{planted.ids['parcel_id']}")
+    assert called_off.status == 200, called_off.body
+    await until(lambda: _parcel_is(planted, "cancelled"), 40)
     for to in ("approved", "issued"):
         await planted.house.move(planted.ids["case_no"], to)
 
