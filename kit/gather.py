@@ -22,23 +22,29 @@ class Gathered(Generic[A, B]):
         self._most = most
         self._lanes = lanes
         self._waiting: list[tuple[A, asyncio.Future[B]]] = []
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop alone would let them be collected
 
     async def __call__(self, one: A) -> B:
         mine: asyncio.Future[B] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, mine))
-        if len(self._under_way) < self._lanes:
+        if self._under_way < self._lanes:
+            self._under_way += 1
             task = asyncio.create_task(self._go())  # begins with the loop's next turn: whoever asks in this one comes along
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await mine
 
     async def _go(self) -> None:
-        while self._waiting:
-            setting_off, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            party = [(one, mine) for one, mine in setting_off if not mine.done()]  # not those who gave up meanwhile
-            if party:
-                await self._travel(party)
+        """The lane is free again in the very turn in which nobody waits any more: who asks after that sets off anew."""
+        try:
+            while self._waiting:
+                setting_off, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                party = [(one, mine) for one, mine in setting_off if not mine.done()]  # not those who gave up meanwhile
+                if party:
+                    await self._travel(party)
+        finally:
+            self._under_way -= 1
 
     async def _travel(self, party: list[tuple[A, "asyncio.Future[B]"]]) -> None:
         try:
