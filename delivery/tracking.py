@@ -59,18 +59,10 @@ class Effect:
     is_off: bool = False
 
 
-class _OneTrip(Gathered[Heard, int]):
-    """A trip that is over is none under way, though its end is not yet noted: who asks in that very turn of the loop would wait for ever."""
-
-    async def __call__(self, one: Heard) -> int:
-        self._under_way = {task for task in self._under_way if not task.done()}
-        return await super().__call__(one)
-
-
 async def take_scans(shipping: Shipping, courier: CourierName, scans: Sequence[Scan], *, source: Source) -> int:
     """Durable when it returns: how many were of a parcel of ours, known ones too. 0: acknowledge nothing, the booking may still be on its way here."""
     if shipping.together.scans is None:
-        shipping.together.scans = _OneTrip(partial(_trip, shipping), most=TOGETHER, lanes=1)
+        shipping.together.scans = Gathered(partial(_trip, shipping), most=TOGETHER, lanes=1)
     return await shipping.together.scans(Heard(courier, scans, source)) if scans else 0
 
 
