@@ -47,7 +47,11 @@ class Mail:
 
     async def scan(self, parcel: Json, *kinds: str, courier: str = "") -> None:
         for kind in kinds:
-            await self.house.world("POST", f"/world/couriers/{courier or parcel['courier']}/parcels/{parcel['waybill']}/scans", {"kind": kind})
+            await self.scanned(parcel, courier=courier, kind=kind)
+
+    async def scanned(self, parcel: Json, courier: str = "", **how: Any) -> None:
+        """As the desk takes it: kind (or several), times, shuffle, as."""
+        await self.house.world("POST", f"/world/couriers/{courier or parcel['courier']}/parcels/{parcel['waybill']}/scans", how)
 
     async def orders(self, own: str, courier: str = "sf", kind: str = "order.created") -> list[Json]:
         """What the courier's own book says of this parcel."""

@@ -12,6 +12,7 @@ from tests.api.desk import make_desk
 from tests.api.house import House, Resident, make_resident, until
 from tests.api.mailing import HOME, make_mail
 from tests.api.persons import grant, on_alipay, step_up
+from tests.api.planted import inside
 from tests.api.purse import Payer
 
 
@@ -252,6 +253,60 @@ async def test_a_rejected_parcel_opens_a_task_that_one_person_sees_to(house: Hou
     assert (await two.api("POST", f"/staff/v1/parcel-tasks/{task}/take", {})).json["code"] == "task_taken"
     assert (await two.api("POST", f"/staff/v1/parcel-tasks/{task}/close", {"note": "已联系"})).json["code"] == "task_not_yours"
     assert (await one.api("POST", f"/staff/v1/parcel-tasks/{task}/close", {"note": "已电话联系，改为自取"})).json["state"] == "closed"
+
+
+@pytest.mark.parametrize("courier", ["sf", "ems"])
+async def test_scans_that_come_twice_and_in_any_order_are_one_way(house: House, courier: str) -> None:
+    mail = await make_mail(house)
+    parcel = await mail.until((await mail.asked(courier=courier))["id"], "booked")
+    await mail.scanned(parcel, kind=["collect", "transit", "deliver", "sign"], times=3, shuffle=True)
+    done = await mail.until(parcel["id"], "delivered")
+
+    async def all_there() -> list[str]:
+        kinds = [one["kind"] for one in (await mail.look(parcel["id"]))["scans"]]
+        return kinds if len(kinds) == 4 else []
+
+    assert await until(all_there) == ["collected", "in_transit", "delivering", "signed"] and done["finished_at"]
+    await mail.until_told(parcel["id"], "已签收")
+    assert len([one for one in await mail.told(parcel["id"]) if "已签收" in one["text"]]) == 1
+
+
+@pytest.mark.parametrize("how", ["claimed", "forged"])
+async def test_an_end_that_the_courier_does_not_confirm_ends_nothing(house: House, how: str) -> None:
+    mail = await make_mail(house)
+    parcel = await mail.until((await mail.asked())["id"], "booked")
+    await mail.scanned(parcel, **{"kind": "sign", "as": how})
+    await mail.scan(parcel, "collect")
+    assert (await mail.until(parcel["id"], "collected"))["finished_at"] is None
+    await mail.until_told(parcel["id"], "收件寄出")
+    assert [one for one in await mail.told(parcel["id"]) if "已签收" in one["text"]] == [] and await mail.at_core(
+        parcel["id"], "delivery.ended"
+    ) == []
+    await mail.scan(parcel, "sign")
+    await mail.until(parcel["id"], "delivered")
+
+
+async def test_a_lost_reply_of_the_courier_is_one_order(house: House) -> None:
+    mail = await make_mail(house)
+    await house.faults(sf={"lose_replies": True})
+    parcel = await mail.asked()
+
+    async def ordered() -> bool:
+        return len(await mail.orders(parcel["id"])) == 1
+
+    await until(ordered)
+    await house.faults(sf={})
+    booked = await mail.until(parcel["id"], "booked", 60)
+    assert [one["waybill"] for one in await mail.orders(parcel["id"])] == [booked["waybill"]]
+
+
+async def test_a_changed_phone_waits_before_anything_is_sent(house: House) -> None:
+    mail = await make_mail(house)
+    own = str((await mail.resident.api("GET", "/v1/me")).json["id"])
+    async with inside(house.stack) as deps:
+        await deps.mongo.transaction(lambda tx: deps.residents.cool_until(tx, own, now() + timedelta(hours=1)))
+    refused = await mail.ask()
+    assert (refused.status, refused.json["code"]) == (403, "cooling_down") and "寄递" in refused.json["title"]
 
 
 @pytest.mark.parametrize("path", ["/callbacks/sf/somebody-elses-secret-0000", "/callbacks/ems", "/callbacks/kuaidi100"])
