@@ -6,7 +6,7 @@ from delivery.shipping import BOOK, CANCEL, POLL, Shipping, book_key, cancel_key
 from kit.errors import Conflict, NotFound, VersionConflict
 from kit.mongo import DuplicateKeyError, Tx
 
-_UNDER_WAY = "这件办件的证照已经安排了寄递或自取，请在办件详情查看；如需更改，请先取消原来的安排"
+UNDER_WAY_ALREADY = "这件办件的证照已经安排了寄递或自取，请在办件详情查看；如需更改，请先取消原来的安排"
 
 
 async def ask(shipping: Shipping, wish: Wish) -> Parcel:
@@ -25,7 +25,7 @@ async def ask(shipping: Shipping, wish: Wish) -> Parcel:
     except DuplicateKeyError:
         alike = await shipping.store.is_like(wish)
         if alike is None:
-            raise Conflict("parcel_under_way", _UNDER_WAY) from None
+            raise Conflict("parcel_under_way", UNDER_WAY_ALREADY) from None
         if not alike:
             raise Conflict("parcel_differs", "这次提交与之前的内容不同，请刷新页面后重新填写") from None
     return await there(shipping, wish.id)
@@ -62,11 +62,17 @@ async def change_address(shipping: Shipping, parcel_id: str, party: Party, seen_
 
 async def again(shipping: Shipping, tx: Tx, parcel: Parcel) -> bool:
     """Ready once more, with the booking that follows, under the next number."""
-    only = {} if (what := shipping.store.only(parcel)) is None else {"only": what}
-    moved = await shipping.store.move(tx, parcel.id, State.READY, waybill=None, booked_at=None, problem=None, **only)
+    afresh = {"waybill": None, "booked_at": None, "handed_over_at": None, "problem": None}
+    moved = await shipping.store.move(tx, parcel.id, State.READY, **afresh, **held(shipping, parcel))
     if moved is not None:
         await shipping.outbox.put(tx, BOOK, book_key(parcel.id, moved.shipments + 1), {"parcel_id": parcel.id})
     return moved is not None
+
+
+def held(shipping: Shipping, parcel: Parcel) -> dict[str, str]:
+    """What must not be under way a second time while this is."""
+    what = shipping.store.only(parcel)
+    return {} if what is None else {"only": what}
 
 
 async def book_again(shipping: Shipping, parcel_id: str) -> Parcel:
@@ -83,7 +89,7 @@ async def book_again(shipping: Shipping, parcel_id: str) -> Parcel:
     try:
         done = await shipping.mongo.transaction(write)
     except DuplicateKeyError:
-        raise Conflict("parcel_under_way", _UNDER_WAY) from None
+        raise Conflict("parcel_under_way", UNDER_WAY_ALREADY) from None
     if not done:
         await there(shipping, parcel_id)
         raise Conflict("parcel_not_to_be_sent", "这个寄递件现在不能重新寄出，请核对它的状态")

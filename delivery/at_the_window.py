@@ -1,11 +1,11 @@
 """What the hall does with its hands: packs, gives to the courier, gives to the resident, receives papers. Who may do it, the caller has checked."""
 
-from delivery.asking import there
+from delivery.asking import UNDER_WAY_ALREADY, held, there
 from delivery.parcels import OVER, UNDER_WAY, Parcel, State
 from delivery.shipping import Change, ChangeKind, Shipping
 from kit.clock import now
 from kit.errors import Conflict
-from kit.mongo import Tx
+from kit.mongo import DuplicateKeyError, Tx
 
 _PACKABLE = frozenset({State.ASKED, State.READY, State.AWAITING_PAYMENT, State.BOOKING}) | UNDER_WAY
 
@@ -19,12 +19,16 @@ async def packed(shipping: Shipping, parcel_id: str) -> Parcel:
             return False
         if kept.method != "pickup" and kept.state is not State.RETURNED:
             return await shipping.store.once(tx, parcel_id, "packed_at", _PACKABLE) is not None or kept.packed_at is not None
-        if await shipping.store.move(tx, parcel_id, State.WAITING_AT_HALL, packed_at=now()) is None:
+        if await shipping.store.move(tx, parcel_id, State.WAITING_AT_HALL, packed_at=now(), **held(shipping, kept)) is None:
             return kept.state in {State.WAITING_AT_HALL, State.PICKED_UP}
         await _tell(shipping, tx, kept, "ready_at_hall")
         return True
 
-    return await _done(shipping, parcel_id, await shipping.mongo.transaction(write))
+    try:
+        done = await shipping.mongo.transaction(write)
+    except DuplicateKeyError:  # it came back, and the resident has asked for another one since
+        raise Conflict("parcel_under_way", UNDER_WAY_ALREADY) from None
+    return await _done(shipping, parcel_id, done)
 
 
 async def handed_over(shipping: Shipping, parcel_id: str) -> Parcel:

@@ -194,8 +194,8 @@ async def cancel_at_courier(shipping: Shipping, row: Row) -> None:
 
 async def _not_cancelled(shipping: Shipping, row: Row, parcel: Parcel, reason: str) -> None:
     async def both(tx: Tx) -> None:
-        await shipping.store.note(tx, parcel.id, {parcel.state}, is_cancelling=False)
-        await shipping.told(tx, Change(f"{row.key}:not_cancelled", "not_cancelled", parcel.id, now()))
+        if await shipping.store.goes_on(tx, parcel.id, parcel.shipments):
+            await shipping.told(tx, Change(f"{row.key}:not_cancelled", "not_cancelled", parcel.id, now()))
         await shipping.outbox.done(row.key, tx)
 
     await shipping.mongo.transaction(both)

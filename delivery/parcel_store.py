@@ -129,6 +129,11 @@ class Parcels:
         row = await self._parcels.find_one_and_update(wanted, {"$set": facts}, session=tx, return_document=AFTER)
         return self._opened(row)
 
+    async def goes_on(self, tx: Tx, own: str, n: int) -> bool:
+        """The courier keeps this order of it. False when that was known, or nobody wants it called off."""
+        wanted = {"_id": own, "shipments": n, "is_cancelling": True}
+        return bool((await self._parcels.update_one(wanted, {"$set": {"is_cancelling": False}}, session=tx)).modified_count)
+
     async def once(self, tx: Tx, own: str, fact: Literal["packed_at", "handed_over_at"], states: Collection[State]) -> Parcel | None:
         """The moment of something that happens once. None: it did, or the parcel is elsewhere."""
         wanted = {"_id": own, fact: None, "state": {"$in": [one.value for one in states]}}

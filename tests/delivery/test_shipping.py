@@ -293,6 +293,16 @@ async def test_what_was_collected_meanwhile_goes_on_and_the_resident_hears_of_it
     assert kept.state is State.BOOKED and not kept.is_cancelling and await depot.told(parcel) == ["booked", "not_cancelled"]
 
 
+@pytest.mark.parametrize("when", ["first", "then"])
+async def test_two_workers_who_hear_that_the_courier_keeps_it_say_so_once(depot: Depot, when: str) -> None:
+    parcel = await depot.booked()
+    depot.sf.scan(depot.order(parcel), ScanKind.COLLECTED)
+    await asking.cancel(depot.shipping, parcel.id)
+    setattr(depot.sf.trouble, when, depot.another_worker)
+    await depot.work()
+    assert await depot.told(parcel) == ["booked", "not_cancelled"]
+
+
 async def test_what_is_over_is_not_called_off(depot: Depot) -> None:
     parcel = await depot.booked()
     await depot.happens(parcel, ScanKind.COLLECTED, ScanKind.SIGNED)
@@ -327,6 +337,27 @@ async def test_what_came_back_is_sent_again_or_fetched(depot: Depot) -> None:
         await act(depot.shipping, parcel.id)
         await depot.work()
         assert (await depot.parcel(parcel.id)).state is (State.BOOKED if act is asking.book_again else State.WAITING_AT_HALL)
+
+
+async def test_what_came_back_and_was_asked_for_anew_is_not_sent_a_second_time(depot: Depot) -> None:
+    parcel = await depot.booked(request_id="Q3")
+    await depot.happens(parcel, ScanKind.COLLECTED, ScanKind.RETURNED)
+    await depot.work()
+    await depot.ask(request_id="Q3")
+    for act in (asking.book_again, at_the_window.packed):
+        with pytest.raises(Conflict, match="parcel_under_way"):
+            await act(depot.shipping, parcel.id)
+
+
+async def test_what_goes_out_once_more_is_scanned_out_once_more(depot: Depot) -> None:
+    parcel = await depot.booked()
+    await at_the_window.handed_over(depot.shipping, parcel.id)
+    await depot.happens(parcel, ScanKind.COLLECTED, ScanKind.RETURNED)
+    await depot.work()
+    await asking.book_again(depot.shipping, parcel.id)
+    await depot.work()
+    assert (await at_the_window.handed_over(depot.shipping, parcel.id)).handed_over_at is not None
+    assert await depot.told(parcel) == ["booked", "handed_over", "collected", "returned", "booked", "handed_over"]
 
 
 # at the window
