@@ -2,7 +2,7 @@
 # Settings (ZHANGBAN_PORT, MONGO_URL, …) come from the environment or from the command line: make run SANDBOX_ITEMS=items.jsonl
 .DEFAULT_GOAL := help
 TESTERS ?= 2
-.PHONY: help run demo train test test-fast bench bench-search bench-bot bench-pay bench-cases bench-notify check format clean
+.PHONY: help run demo train test test-fast bench bench-search bench-bot bench-pay bench-cases bench-notify bench-delivery check format clean
 
 help: ## 列出命令
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ bench-pay: ## 缴费：通知入账与物理极限比、通知风暴、验签、
 
 bench-notify: ## 推送：事件到手机多快、与两种任务队列比较、一万条一条不丢不重、百万行时的查询（ONLY=latency|peers|flood|plans）
 	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.notify $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')
+
+bench-delivery: ## 寄递：轨迹入库与物理极限比、五十个进程同时下单、推送省下的查询（ITEMS=事项文件 ONLY=scans|booking|polls）
+	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.delivery $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')
 
 check: ## 格式、静态检查、类型、内务规则
 	@tools/setup.sh dev bench

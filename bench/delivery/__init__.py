@@ -1,0 +1,1 @@
+"""What following parcels costs, and that booking holds: `make bench-delivery`."""
