@@ -5,6 +5,7 @@ under the same number, only when it has said "nothing" for QUIET seconds.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from delivery import asking, tracking
 from delivery.called_off import called_off
 from delivery.couriers import Booked, Booking, Payer
 from delivery.parcels import Parcel, State
-from delivery.shipping import POLL, Change, Shipping, poll_key
+from delivery.shipping import POLL, Change, ChangeKind, Shipping, poll_key
 from kit import kill_points
 from kit.clock import now
 from kit.errors import NotReached, Refused, Unknown
@@ -112,22 +113,35 @@ def _booking(parcel: Parcel, own: str) -> Booking:
 async def _record(shipping: Shipping, row: Row, parcel: Parcel, found: Booked) -> None:
     n = parcel.shipments
 
-    async def all_of_it(tx: Tx) -> None:
-        await shipping.outbox.done(row.key, tx)
+    async def all_of_it(tx: Tx) -> bool:
         if found.is_cancelled:
-            await called_off(shipping, tx, parcel.id, n)
-            return
+            return await called_off(shipping, tx, parcel.id, n)
         kept = await shipping.store.booked(tx, found.shipment_id, parcel.id, found)
         if kept is None:
-            return
+            return False
         await shipping.outbox.put(tx, POLL, poll_key(parcel.id, n), {"parcel_id": parcel.id, "n": n})
         if kept.is_cancelling:
             await asking.ask_to_cancel(shipping, tx, kept)
         else:
             await shipping.told(tx, Change(f"{parcel.id}:booked:{n}", "booked", parcel.id, now()))
         await tracking.catch_up(shipping, tx, parcel.id)
+        return True
 
-    await shipping.mongo.transaction(all_of_it)
+    await _end(shipping, row, all_of_it)
+
+
+async def _end(shipping: Shipping, row: Row, effect: Callable[[Tx], Awaitable[bool]]) -> None:
+    """The row is done in the write of its effect. Whoever finds that somebody else was faster (False) writes nothing in there: fifty of them
+    would stand in each other's way."""
+
+    async def both(tx: Tx) -> bool:
+        done = await effect(tx)
+        if done:
+            await shipping.outbox.done(row.key, tx)
+        return done
+
+    if not await shipping.mongo.transaction(both):
+        await shipping.outbox.done(row.key)
 
 
 async def _never(shipping: Shipping, row: Row, parcel: Parcel, seen: datetime | None) -> None:
@@ -147,20 +161,20 @@ async def _refused(shipping: Shipping, row: Row, parcel: Parcel, reason: str) ->
     """The resident may put the address right or fetch it; staff see it too. The next order has the next number: this one may be on file there."""
     n = parcel.shipments
 
-    async def all_of_it(tx: Tx) -> None:
-        await shipping.outbox.done(row.key, tx)
+    async def all_of_it(tx: Tx) -> bool:
         if not await shipping.store.end_shipment(tx, parcel.shipment_id or "", "refused"):
-            return
-        wanted = not parcel.is_cancelling
+            return False
+        current = await shipping.store.parcel(parcel.id, tx)
+        wanted = current is not None and not current.is_cancelling
         moved = await shipping.store.move(tx, parcel.id, State.ASKED if wanted else State.CANCELLED, problem=reason)
-        if moved is None:
-            return
-        if wanted:
+        if moved is not None and wanted:
             await shipping.store.tasks.open(tx, f"booking_refused:{parcel.id}:{n}", "booking_refused", (parcel.id, parcel.case_no, parcel.place))
-        kind = "refused" if wanted else "cancelled"
-        await shipping.told(tx, Change(f"{parcel.id}:{kind}:{n}", kind, parcel.id, now()))  # type: ignore[arg-type]  # one of the two
+        kind: ChangeKind = "refused" if wanted else "cancelled"
+        if moved is not None:
+            await shipping.told(tx, Change(f"{parcel.id}:{kind}:{n}", kind, parcel.id, now()))
+        return True
 
-    await shipping.mongo.transaction(all_of_it)
+    await _end(shipping, row, all_of_it)
     log.warning("a courier does not take a parcel", extra={"parcel": parcel.id, "courier": parcel.courier, "reason": reason})
 
 
@@ -185,20 +199,20 @@ async def cancel_at_courier(shipping: Shipping, row: Row) -> None:
         await shipping.outbox.put_off(row, _patience(shipment["begun_at"]))
         return
 
-    async def both(tx: Tx) -> None:
-        await called_off(shipping, tx, parcel.id, parcel.shipments)
-        await shipping.outbox.done(row.key, tx)
+    async def off(tx: Tx) -> bool:
+        return await called_off(shipping, tx, parcel.id, parcel.shipments)
 
-    await shipping.mongo.transaction(both)
+    await _end(shipping, row, off)
 
 
 async def _not_cancelled(shipping: Shipping, row: Row, parcel: Parcel, reason: str) -> None:
-    async def both(tx: Tx) -> None:
-        if await shipping.store.goes_on(tx, parcel.id, parcel.shipments):
-            await shipping.told(tx, Change(f"{row.key}:not_cancelled", "not_cancelled", parcel.id, now()))
-        await shipping.outbox.done(row.key, tx)
+    async def keeps(tx: Tx) -> bool:
+        if not await shipping.store.goes_on(tx, parcel.id, parcel.shipments):
+            return False
+        await shipping.told(tx, Change(f"{row.key}:not_cancelled", "not_cancelled", parcel.id, now()))
+        return True
 
-    await shipping.mongo.transaction(both)
+    await _end(shipping, row, keeps)
     log.info("a courier keeps a parcel", extra={"parcel": parcel.id, "courier": parcel.courier, "reason": reason})
 
 
