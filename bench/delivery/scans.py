@@ -50,7 +50,7 @@ def writes(shipping: Shipping, one: Round) -> list[tuple[str, Document]]:
 async def ours(shipping: Shipping, one: Round, callers: int) -> float:
     async def push(scan: Scan) -> None:
         if await take_scans(shipping, "sf", [scan], source="push") != 1:
-            raise SystemExit("scans: a scan found no parcel")
+            raise LookupError("a scan found no parcel")
 
     return await _in_turn([scan for _, scan in one.scans], push, callers)
 
