@@ -44,7 +44,9 @@ class ConsentAnswer(Asked):
 
 
 class ConsentsQuery(Asked):
-    moment: Literal["", "apply", "pay", "licence", "appointment", "delivery", "account"] = Field(default="", description="居民正要做什么；与此有关的模板先问")
+    moment: Literal["", "apply", "pay", "licence", "appointment", "delivery", "account"] = Field(
+        default="", description="居民正要做什么；与此有关的模板先问"
+    )
 
 
 class ConsentState(Told):
