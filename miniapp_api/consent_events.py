@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.wechat import Incoming
+from kit.clock import now
+from kit.errors import Unavailable
 from kit.mongo import DuplicateKeyError, Tx
 from miniapp_api.wiring import Deps
 from notify import consents
@@ -15,6 +17,7 @@ from notify.consents import Answered, Result
 log = logging.getLogger(__name__)
 
 POPUP, CHANGE, SENT = "event:subscribe_msg_popup_event", "event:subscribe_msg_change_event", "event:subscribe_msg_sent_event"
+FRESH = timedelta(minutes=1)
 EARLY = (0.1, 0.4, 1.0)  # seconds to wait for our own note; WeChat waits five for its answer
 _TRIES = 3
 
@@ -59,11 +62,18 @@ def _answers(message: Incoming, carrier: Channel) -> list[Answered]:
 
 
 async def _receipts(deps: Deps, message: Incoming) -> None:
-    """WeChat's word on messages it took before. It may come before our own note of having sent one, which is then on its way."""
+    """WeChat's word on messages it took before. It may come before our own note of having sent one: then it is waited for, or asked for again.
+
+    Raises Unavailable: WeChat comes again. Not for templates that are none of ours, nor for what is long past.
+    """
+    carrier = deps.pushing.channels.get("wechat")
+    ours = carrier.kinds_by_template() if carrier is not None else {}
     for entry in message.entries:
         for gap in (*EARLY, 0.0):
-            if await deps.messages.receipt(entry.get("MsgID", ""), _word(entry)) or not gap:
+            if await deps.messages.receipt(entry.get("MsgID", ""), _word(entry)) or entry.get("TemplateId") not in ours:
                 break
+            if not gap and now() - datetime.fromtimestamp(message.created, UTC) < FRESH:
+                raise Unavailable("receipt_early", "请稍后再来", retry_after=5)
             await asyncio.sleep(gap)
 
 
