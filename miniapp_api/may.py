@@ -10,14 +10,18 @@ from residents import cooling, minors, subjects
 from residents.sessions import Subject
 
 
-async def may_apply(call: Call) -> Subject:
+async def may_do(call: Call, purpose: str) -> Subject:
     """Raises Forbidden: before real name, for a child, without the guardian's consent, outside of what an agent was granted."""
     person_id, subject = subjects.bound(call.resident), call.resident.subject
     if subject is None:
         raise Forbidden("real_name_needed", "请先完成实名认证")
-    subjects.allow(subject, "apply")
+    subjects.allow(subject, purpose)
     await minors.check(call.deps.residents, person_id, subject)
     return subject
+
+
+async def may_apply(call: Call) -> Subject:
+    return await may_do(call, "apply")
 
 
 async def may_use_licences(call: Call) -> Subject:
@@ -28,12 +32,7 @@ async def may_use_licences(call: Call) -> Subject:
 
 
 async def may_apply_for_licence(call: Call) -> Subject:
-    person_id, subject = subjects.bound(call.resident), call.resident.subject
-    if subject is None:
-        raise Forbidden("real_name_needed", "请先完成实名认证")
-    subjects.allow(subject, "licence")
-    await minors.check(call.deps.residents, person_id, subject)
-    return subject
+    return await may_do(call, "licence")
 
 
 async def may_show_licences(call: Call, seen: View) -> list[Part]:

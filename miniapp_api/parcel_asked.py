@@ -16,9 +16,10 @@ from kit.ids import new_nonce
 from kit.mongo import Tx
 from miniapp_api import freight, parcel_changed
 from miniapp_api.gate import Call
+from miniapp_api.may import may_do
 from miniapp_api.routes.cases import item_as_filed, own_case
 from miniapp_api.shapes_parcels import NewParcel, ParcelAddress
-from residents import consents, cooling, minors, subjects
+from residents import consents, cooling, subjects
 from residents.consents import Given
 from residents.sessions import Subject
 from residents.step_up import require_step_up
@@ -51,12 +52,7 @@ async def may_deliver(call: Call) -> Subject:
 
 async def may_call_off(call: Call) -> Subject:
     """Without the cooling time: nobody gets hold of anything by it."""
-    person_id, subject = subjects.bound(call.resident), call.resident.subject
-    if subject is None:
-        raise Forbidden("real_name_needed", "请先完成实名认证")
-    subjects.allow(subject, "delivery")
-    await minors.check(call.deps.residents, person_id, subject)
-    return subject
+    return await may_do(call, "delivery")
 
 
 async def ask(call: Call, case_no: str) -> Parcel:
