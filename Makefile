@@ -17,10 +17,10 @@ train: ## 训练智能助手（make run 第一次会自己训练）
 	@ASSISTANT_NEEDED=1 tools/setup.sh bot && exec .venv/bin/zhangban bot train
 
 test: ## 全部测试
-	@tools/setup.sh bot dev && exec .venv/bin/python -m pytest -n $(TESTERS) --no-loadscope-reorder
+	@tools/setup.sh bot dev bench && exec .venv/bin/python -m pytest -n $(TESTERS) --no-loadscope-reorder
 
 test-fast: ## 除 kill -9 以外的测试
-	@tools/setup.sh dev && exec .venv/bin/python -m pytest -m 'not crash and not slow'
+	@tools/setup.sh dev bench && exec .venv/bin/python -m pytest -m 'not crash and not slow'
 
 bench: ## 与同类实现比较（ITEMS=事项文件 GROW=扩成多少项 ONLY=guides|pushes|demo）
 	@tools/setup.sh dev bench && exec .venv/bin/python -m bench $(if $(ITEMS),--items '$(ITEMS)') $(if $(GROW),--grow '$(GROW)') $(if $(ONLY),--only '$(ONLY)') $(if $(QUESTIONS),--questions '$(QUESTIONS)')
