@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import AwareDatetime, Field
 
 from core.bills import Bill as Bill
 from core.bills import BillState as BillState
@@ -132,21 +132,6 @@ class BillIssued(Frozen):
     case_no: Annotated[str, Field(min_length=1, max_length=50)] | None = None
     request_id: str | None = None
     bill: IssuedBill
-
-
-AnyEvent = Annotated[CoreEvent | BillIssued, Field(discriminator="type")]
-_ANY: TypeAdapter[CoreEvent | BillIssued] = TypeAdapter(AnyEvent)
-
-
-def read_event(raw: dict[str, Any]) -> CoreEvent | BillIssued:
-    """Raises ValidationError for one that cannot be read, and for a type we do not know."""
-    return _ANY.validate_python(raw)
-
-
-class EventPage(Frozen):
-    events: tuple[AnyEvent, ...]
-    next_cursor: str
-    has_more: bool
 
 
 class RawEventPage(Frozen):

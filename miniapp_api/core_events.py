@@ -10,16 +10,18 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from core.types import BillIssued, CoreEvent, read_event
+from core.appointments import AppointmentMoved
+from core.complaints import ComplaintMoved
+from core.events import Event, read_event
+from core.types import BillIssued, CoreEvent
 from kit.errors import Outside
 from kit.gather import Gathered
 from kit.mongo import DuplicateKeyError, Tx
-from miniapp_api import bill_issued, case_moved
+from miniapp_api import appointment_moved, bill_issued, case_moved, complaint_moved
 from miniapp_api.wiring import Deps
 
 log = logging.getLogger(__name__)
 
-Event = CoreEvent | BillIssued
 Outcome = Literal["applied", "repeated", "not_ours"]
 TOGETHER = 50  # events of one transaction
 
@@ -37,17 +39,25 @@ async def take(deps: Deps, events: Sequence[Event]) -> list[Outcome]:
 
 async def _together(deps: Deps, events: Sequence[Event]) -> list[Outcome]:
     moves = [event for event in events if isinstance(event, CoreEvent)]
-    bills = [event for event in events if isinstance(event, BillIssued)]
 
     async def all_of_it(tx: Tx) -> dict[str, Outcome]:
         await deps.cases.first_time(tx, [(event.event_id, event.case_no) for event in events])
         became: dict[str, Outcome] = dict(zip((move.event_id for move in moves), await case_moved.apply(deps, tx, moves), strict=True))
-        for bill in bills:
-            became[bill.event_id] = await bill_issued.apply(deps, tx, bill)
+        for event in events:
+            if not isinstance(event, CoreEvent):
+                became[event.event_id] = await _apply(deps, tx, event)
         return became
 
     became = await deps.mongo.transaction(all_of_it)
     return [became[event.event_id] for event in events]
+
+
+async def _apply(deps: Deps, tx: Tx, event: BillIssued | AppointmentMoved | ComplaintMoved) -> Outcome:
+    if isinstance(event, BillIssued):
+        return await bill_issued.apply(deps, tx, event)
+    if isinstance(event, AppointmentMoved):
+        return await appointment_moved.apply(deps, tx, event)
+    return await complaint_moved.apply(deps, tx, event)
 
 
 class Intake:

@@ -18,7 +18,21 @@ from delivery.standstill import look_for_stuck
 from kit.clock import now
 from kit.outbox import Handler, Row, Worker
 from kit.repeat import every
-from miniapp_api import broadcasting, file_refused, identity_told, licence_sweep, old_rows, parcel_changed, parcel_told, payment_told, reminding
+from miniapp_api import (
+    broadcasting,
+    file_refused,
+    identity_told,
+    jobs_appointments,
+    jobs_complaints,
+    jobs_ratings,
+    jobs_supervision,
+    licence_sweep,
+    old_rows,
+    parcel_changed,
+    parcel_told,
+    payment_told,
+    reminding,
+)
 from miniapp_api.after_payment import TELL
 from miniapp_api.core_events import look_at_feed
 from miniapp_api.identity_changed import TELL as IDENTITY_TELL
@@ -60,7 +74,7 @@ def worker(deps: Deps) -> Worker:
 
     handlers: dict[str, Handler] = {submit.KIND: file_case, IDENTITY_TELL: tell_of_identity}
     handlers |= {acting.KINDS["correction"]: correct_case, acting.KINDS["withdrawal"]: withdraw_case}
-    return Worker(deps.outbox, {**handlers, **uploads(deps), **money(deps), **personal(deps), **parcels(deps)}, slots=16)
+    return Worker(deps.outbox, {**handlers, **uploads(deps), **money(deps), **personal(deps), **parcels(deps), **around(deps)}, slots=16)
 
 
 def pushes(deps: Deps) -> Worker:
@@ -117,6 +131,14 @@ def parcels(deps: Deps) -> dict[str, Handler]:
     }
 
 
+AROUND = (jobs_appointments, jobs_ratings, jobs_complaints, jobs_supervision)
+
+
+def around(deps: Deps) -> dict[str, Handler]:
+    """What makes a service of an application form."""
+    return {kind: handler for part in AROUND for kind, handler in part.handlers(deps).items()}
+
+
 def replies(deps: Deps) -> Worker:
     """Answers to WeChat messages, in the API process: the assistant needs the search index, which the worker process has not."""
 
@@ -146,6 +168,7 @@ async def run(deps: Deps) -> None:
         asyncio.create_task(every(STANDSTILL_SECONDS, lambda: look_for_standstill(deps), "parcels that stand still not looked for")),
         asyncio.create_task(every(RECONCILE_SECONDS, lambda: reconcile_by_itself(deps), "not reconciled")),
         asyncio.create_task(every(SWEEP_SECONDS, lambda: sweep_files(deps), "files not swept")),
+        *(asyncio.create_task(every(*one)) for part in AROUND for one in part.repeated(deps)),
         asyncio.create_task(every(FORGET_SECONDS, lambda: forget_what_is_due(deps), "not forgotten in time")),
     ]
     await stop.wait()

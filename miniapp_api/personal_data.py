@@ -3,12 +3,19 @@
 from collections.abc import Mapping
 
 from miniapp_api.privacy.held import KINDS, Held
+from miniapp_api.privacy.of_appointments import OF_APPOINTMENTS
+from miniapp_api.privacy.of_complaints import OF_COMPLAINTS
 from miniapp_api.privacy.of_matters import OF_MATTERS
 from miniapp_api.privacy.of_parcels import OF_PARCELS
 from miniapp_api.privacy.of_people import OF_PEOPLE
+from miniapp_api.privacy.of_ratings import OF_RATINGS
+from miniapp_api.privacy.of_supervision import OF_SUPERVISION
 from miniapp_api.privacy.of_talk import OF_TALK
 
-COLLECTIONS: Mapping[str, Held] = {**OF_PEOPLE, **OF_MATTERS, **OF_PARCELS, **OF_TALK}
+COLLECTIONS: Mapping[str, Held] = {
+    **{**OF_PEOPLE, **OF_MATTERS, **OF_PARCELS, **OF_TALK},
+    **{**OF_APPOINTMENTS, **OF_RATINGS, **OF_COMPLAINTS, **OF_SUPERVISION},
+}
 _HOW = {"index": "数据库自动删除", "job": "每天的任务删除", "owner": "随所属的删除", "hand": "不自动删除"}
 
 

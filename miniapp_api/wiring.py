@@ -7,23 +7,16 @@ from pathlib import Path
 
 import orjson
 
-from bot import store as bot_store
-from bot import wechat_store
 from bot.client import Rasa
 from bot.store import Conversations
 from bot.turn import Assistant
 from bot.wechat import Account
 from bot.wechat_reply import Replying
 from bot.wechat_store import WeChatMessages
-from cases import act_store, clock_store, draft_store, file_store, licence_store, people_store, progress_tries
-from cases import store as cases_store
 from cases.clock_store import CaseClocks
 from cases.file_keeping import Filekeeping
 from cases.progress_tries import Tries
 from cases.store import Cases
-from content import publications_store
-from content import store as content_store
-from content import tallies as content_tallies
 from content.catalogue import Catalogue
 from content.finder import Finder
 from content.open_data_store import OpenData
@@ -35,8 +28,6 @@ from content.store import Content
 from content.tallies import Tallies
 from core.client import Core, CoreAccount
 from core.subjects import CoreSubjects
-from delivery import parcel_store
-from kit import blobs, idempotency, outbox, workdays
 from kit.alipay import Alipay
 from kit.crypto import Keyring
 from kit.http import Http
@@ -47,37 +38,44 @@ from kit.redis import Redis
 from kit.wechat import WeChat, WeChatAccount
 from kit.wechat_crypto import WeChatCrypto
 from kit.workdays import Workdays
-from miniapp_api import wiring_cases, wiring_delivery, wiring_files, wiring_notify, wiring_pay
+from miniapp_api import (
+    wiring_appointments,
+    wiring_cases,
+    wiring_complaints,
+    wiring_delivery,
+    wiring_files,
+    wiring_notify,
+    wiring_pay,
+    wiring_ratings,
+    wiring_supervision,
+)
 from miniapp_api.assistant_by_wechat import WeChatAnswers
 from miniapp_api.assistant_knowledge import CatalogueKnowledge, OwnMatters
 from miniapp_api.identity_changed import IdentityChanged
 from miniapp_api.limiter import Limiter
 from miniapp_api.parcel_changed import ParcelChanged
-from miniapp_api.privacy import store as privacy_store
 from miniapp_api.privacy.store import Privacy
 from miniapp_api.settings import Settings, secret, unbase64
 from miniapp_api.settings_wechat import WeChatMessagesAccount
+from miniapp_api.stores import STORES
 from miniapp_api.upload import Places
+from miniapp_api.wiring_appointments import Appointing
 from miniapp_api.wiring_cases import Applying
+from miniapp_api.wiring_complaints import Complaining
 from miniapp_api.wiring_delivery import Delivering
-from notify import broadcast_store, reminder_store
-from notify import consent_store as notify_consents
-from notify import store as notify_store
+from miniapp_api.wiring_ratings import Rating
+from miniapp_api.wiring_supervision import Supervising
 from notify.broadcast_store import Broadcasts
 from notify.pushing import Pushing
 from notify.reminder_store import Reminders
 from notify.store import Messages
-from payments import discrepancy_store, order_store, reconcile_store, refund_store
 from payments.discrepancy_store import Discrepancies
 from payments.paying import Paying
 from payments.reconcile_store import Reconciliations
-from residents import store as residents_store
 from residents.active_store import ActivePersons
 from residents.binding import Joining
 from residents.store import Residents
 from residents.subjects import Acting
-from staff import audit as staff_audit
-from staff import store as staff_store
 from staff.audit import Audit
 from staff.store import Staff
 
@@ -125,6 +123,10 @@ class Deps:
     replying: Replying
     paying: Paying
     delivering: Delivering
+    appointing: Appointing
+    rating: Rating
+    complaining: Complaining
+    supervising: Supervising
     reconciliations: Reconciliations
     discrepancies: Discrepancies
     keys: Keyring
@@ -134,39 +136,7 @@ class Deps:
 
     async def prepare(self) -> None:
         """Indexes exist before the first request; idempotent."""
-        stores = (
-            residents_store,
-            content_store,
-            content_tallies,
-            publications_store,
-            cases_store,
-            draft_store,
-            act_store,
-            licence_store,
-            file_store,
-            blobs,
-            notify_store,
-            notify_consents,
-            reminder_store,
-            broadcast_store,
-            people_store,
-            bot_store,
-            wechat_store,
-        )
-        money = (order_store, refund_store, reconcile_store, discrepancy_store)
-        for module in (
-            outbox,
-            idempotency,
-            workdays,
-            *stores,
-            parcel_store,
-            clock_store,
-            progress_tries,
-            *money,
-            staff_store,
-            staff_audit,
-            privacy_store,
-        ):
+        for module in STORES:
             await self.mongo.create_indexes(module.INDEXES)
 
     async def close(self) -> None:
@@ -256,6 +226,10 @@ def build(settings: Settings) -> Deps:
         replying=Replying(mongo, WeChatMessages(mongo, keys), box, redis, WeChatAnswers(assistant, residents, keys, own), callers),
         paying=paying,
         delivering=delivering,
+        appointing=wiring_appointments.appointing((mongo, keys, box), core),
+        rating=wiring_ratings.rating((mongo, keys, box), core),
+        complaining=wiring_complaints.complaining((mongo, keys, box), core),
+        supervising=wiring_supervision.supervising((mongo, keys, box), core),
         reconciliations=Reconciliations(mongo),
         discrepancies=Discrepancies(mongo),
         keys=keys,

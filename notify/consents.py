@@ -28,8 +28,10 @@ MOMENTS: Mapping[str, tuple[str, ...]] = {
     "apply": ("case_moved", "case_corrections", "correction_due"),
     "pay": ("bill_paid", "bill_refunded", "bill_due"),
     "licence": ("licence_expiring",),
-    "appointment": ("appointment_tomorrow",),
+    "appointment": ("appointment_tomorrow", "appointment_moved"),
     "delivery": ("parcel_moved", "parcel_problem", "papers_arrived"),
+    "complaint": ("complaint_moved",),
+    "rating": ("rating_moved",),
     "account": ("account_changed",),
 }
 

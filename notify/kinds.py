@@ -151,6 +151,35 @@ KINDS: Mapping[str, Kind] = {
                 "case_no": ("number", "character_string4"),
             },
         ),
+        _kind(
+            "appointment_moved",
+            "预约变动提醒",
+            {
+                "item": ("words", "thing1"),
+                "state": ("state", "phrase2"),
+                "at": ("moment", "time3"),
+                "place": ("words", "thing4"),
+                "number": ("number", "character_string5"),
+            },
+            sms="您预约的${item}${state}，时间${at}，请到小程序“我的预约”查看。",
+        ),
+        _kind(
+            "complaint_moved",
+            "诉求办理提醒",
+            {
+                "title": ("words", "thing1"),
+                "state": ("state", "phrase2"),
+                "at": ("moment", "time3"),
+                "number": ("number", "character_string4"),
+            },
+            hours=72,
+        ),
+        _kind(
+            "rating_moved",
+            "评价整改提醒",
+            {"item": ("words", "thing1"), "state": ("state", "phrase2"), "at": ("moment", "time3"), "remark": ("words", "thing4")},
+            hours=72,
+        ),
         _kind("file_refused", "文件未通过检查", {}),  # the inbox alone
         _kind("notice", "政务服务通知", _NOTICE),
     )

@@ -62,6 +62,13 @@ TEMPLATES: Mapping[str, Template] = {
         sms="您的${what}寄递件${state}，请到小程序“我的寄递”查看处理办法。",
     ),
     "papers_arrived": Template("材料送达提醒", {"thing1": "事项名称", "time2": "送达时间", "thing3": "收件地点", "character_string4": "办件编号"}),
+    "appointment_moved": Template(
+        "预约变动提醒",
+        {"thing1": "预约事项", "phrase2": "预约状态", "time3": "预约时间", "thing4": "办理地点", "character_string5": "预约号"},
+        sms="您预约的${item}${state}，时间${at}，请到小程序“我的预约”查看。",
+    ),
+    "complaint_moved": Template("诉求办理提醒", {"thing1": "诉求标题", "phrase2": "办理状态", "time3": "更新时间", "character_string4": "诉求编号"}),
+    "rating_moved": Template("评价整改提醒", {"thing1": "评价事项", "phrase2": "整改状态", "time3": "更新时间", "thing4": "备注"}),
     "notice": Template("政务服务通知", _NOTICE),
 }
 LONG_TERM = ("notice",)  # a person allows these once for good, at WeChat and at Alipay; the others once for each message

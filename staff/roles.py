@@ -11,6 +11,7 @@ Role = Literal[
     "accountant",
     "window",
     "hotline",
+    "department",
     "content_editor",
     "supervisor",
     "system_admin",
@@ -41,6 +42,13 @@ Permission = Literal[
     "broadcast.stop",
     "parcels.read",
     "parcels.handle",
+    "appointments.read",
+    "appointments.handle",
+    "ratings.read",
+    "ratings.supervise",
+    "ratings.reply",
+    "complaints.read",
+    "items.close",
 ]
 ROLES: tuple[Role, ...] = get_args(Role)
 ADMINS: frozenset[Role] = frozenset({"system_admin", "security_admin", "audit_admin"})
@@ -48,10 +56,16 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     "cashier": frozenset({"refund.request", "orders.read", "reconcile.read", "discrepancy.note"}),
     "approver": frozenset({"refund.approve", "orders.read", "broadcast.read", "broadcast.approve", "broadcast.stop"}),
     "accountant": frozenset({"reconcile.read", "discrepancy.note"}),
-    "window": frozenset({"window.read", "messages.read", "parcels.read", "parcels.handle"}),
-    "hotline": frozenset({"hotline.read"}),
-    "content_editor": frozenset({"content.read", "broadcast.read", "broadcast.write", "broadcast.stop"}),
-    "supervisor": frozenset({"supervision.read", "messages.read", "broadcast.read", "broadcast.stop", "parcels.read"}),
+    "window": frozenset({"window.read", "messages.read", "parcels.read", "parcels.handle", "appointments.read", "appointments.handle"}),
+    "hotline": frozenset({"hotline.read", "complaints.read"}),
+    "department": frozenset({"ratings.read", "ratings.reply", "complaints.read", "supervision.read"}),
+    "content_editor": frozenset({"content.read", "broadcast.read", "broadcast.write", "broadcast.stop", "items.close"}),
+    "supervisor": frozenset(
+        {
+            *("supervision.read", "messages.read", "broadcast.read", "broadcast.stop", "parcels.read", "appointments.read"),
+            *("ratings.read", "ratings.supervise", "complaints.read", "items.close"),
+        }
+    ),
     "system_admin": frozenset({"accounts.read", "accounts.create", "accounts.disable"}),
     "security_admin": frozenset({"accounts.read", "accounts.grant", "accounts.unlock", "accounts.reset"}),
     "audit_admin": frozenset({"audit.read"}),

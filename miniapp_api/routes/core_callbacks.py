@@ -5,8 +5,8 @@ import time
 import orjson
 from pydantic import ValidationError
 
+from core.events import read_event
 from core.signature import WINDOW, Forged, check_event
-from core.types import read_event
 from kit.errors import Invalid, NotFound, Unauthorized
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.settings import secret

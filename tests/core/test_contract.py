@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from core import bills, case_acts, client, deliveries, licences, money, publications, subjects, types
+from core import bills, case_acts, client, deliveries, events, licences, money, publications, subjects, types
 from core.signature import Forged, check_event, sign_call, sign_event
 
 SECRET = b"a secret of the tests"
@@ -30,7 +30,7 @@ def test_the_contract_is_valid_openapi_with_a_webhook() -> None:
 
 
 def test_the_contract_and_our_types_cannot_drift() -> None:
-    models: list[type[BaseModel]] = [types.ItemPage, types.Item, types.Case, types.CoreEvent, types.EventPage, types.Challenge, types.Applicant]
+    models: list[type[BaseModel]] = [types.ItemPage, types.Item, types.Case, types.CoreEvent, events.EventPage, types.Challenge, types.Applicant]
     models += [publications.PublicationPage, publications.Publication]
     models += [bills.BillList, bills.Settlement, bills.Reversal, bills.BookPage, money.SettlementAsk, money.ReversalAsk]
     models += [subjects.EnterpriseList, subjects.WardList, licences.LicenceList, licences.PresentationAsk, licences.Presentation]

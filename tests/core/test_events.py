@@ -8,7 +8,8 @@ import yaml
 from pydantic import ValidationError
 
 from core import types
-from core.types import BillIssued, CoreEvent, EventPage, read_event
+from core.events import EventPage, read_event
+from core.types import BillIssued, CoreEvent
 
 MOVED: dict[str, Any] = {
     "event_id": "e1",

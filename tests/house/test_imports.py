@@ -9,7 +9,10 @@ import pytest
 from tests.house.python_files import python_files
 
 ROOT = Path(__file__).parents[2]
-FEATURES = ("residents", "content", "cases", "payments", "delivery", "notify", "bot", "staff")
+FEATURES = (
+    *("residents", "content", "cases", "payments", "delivery", "notify"),
+    *("appointments", "ratings", "complaints", "supervision", "bot", "staff"),
+)
 FLOORS = {"kit": 0, "core": 1, **dict.fromkeys(FEATURES, 2), "miniapp_api": 3}
 ALONE = ("sandbox", "bot/rasa")
 EXEMPT = ("tests", "bench", "tools", "docs", "client")

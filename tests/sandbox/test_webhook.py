@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from core.types import BillIssued, CoreEvent, IssuedBill, read_event
+from core.events import read_event
+from core.types import BillIssued, CoreEvent, IssuedBill
 from tests.sandbox.outside import Outside, Process, until
 from tests.sandbox.receiver import Delivery, Receiver
 

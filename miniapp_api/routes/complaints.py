@@ -1,0 +1,5 @@
+"""Complaints, suggestions and consultation of a resident."""
+
+from miniapp_api.gate import Routes
+
+routes = Routes()

@@ -1,0 +1,5 @@
+"""Appointments at the hall."""
+
+from miniapp_api.gate import Routes
+
+routes = Routes()

@@ -1,0 +1,5 @@
+"""Complaints as staff see them."""
+
+from miniapp_api.gate import Routes
+
+routes = Routes()

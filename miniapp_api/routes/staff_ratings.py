@@ -1,0 +1,5 @@
+"""Bad ratings, put right."""
+
+from miniapp_api.gate import Routes
+
+routes = Routes()

@@ -1,0 +1,5 @@
+"""Figures for supervisors and for everybody."""
+
+from miniapp_api.gate import Routes
+
+routes = Routes()
