@@ -14,6 +14,7 @@ from sandbox.alipay_messages import AlipayMessages
 from sandbox.alipay_wallet import AlipayWallet
 from sandbox.book import Book
 from sandbox.clock import WorldClock
+from sandbox.core_around import Around
 from sandbox.core_bills import Bills
 from sandbox.core_case_acts import CaseActs
 from sandbox.core_cases import Cases
@@ -21,7 +22,6 @@ from sandbox.core_content import Content
 from sandbox.core_deliveries import CoreDeliveries
 from sandbox.core_events import Events
 from sandbox.core_files import Files
-from sandbox.core_gate import guarded
 from sandbox.core_identity import Identity
 from sandbox.core_items import Items, read
 from sandbox.core_licences import Licences
@@ -30,8 +30,9 @@ from sandbox.core_publications import Publications
 from sandbox.core_settlements import Settlements
 from sandbox.core_subjects import Subjects
 from sandbox.couriers import Couriers
-from sandbox.faults import Faults, Handler
+from sandbox.faults import Faults
 from sandbox.phones import Phones
+from sandbox.routes import Routes, core_routes, world_routes
 from sandbox.sms import Sms
 from sandbox.sms import failed as sms_failed
 from sandbox.sms_gate import SmsGate
@@ -94,6 +95,7 @@ def create_app(
     carriers.add_routes(app)
     _core(app, faults, book, made["core"], (catalogue, publications, identity, cases, events, bills, Settlements(book, bills, faults)))
     _core_deliveries(app, faults, (made["core"], book), CoreDeliveries(book, bills, events))
+    Around(book, catalogue, (events, files, subjects, faults)).add_routes(app, faults, (made["core"], book))
     _core_people(app, faults, (made["core"], book), (subjects, licences, files, acts, prechecks))
     _controls(app, world, (catalogue, publications, cases, bills))
     _people_controls(app, (subjects, licences, files, prechecks))
@@ -134,7 +136,6 @@ def _channels(app: Sanic[Any, Any], faults: Faults, parts: tuple[WeChat, Tokens,
     app.add_route(faults.around("alipay", alipay.gateway), "/gateway.do", methods=["GET", "POST"], name="gateway")
 
 
-Routes = tuple[tuple[str, str, Handler], ...]
 Core = tuple[Items, Publications, Identity, Cases, Events, Bills, Settlements]
 
 
@@ -157,7 +158,7 @@ def _core(app: Sanic[Any, Any], faults: Faults, book: Book, account: dict[str, A
         ("GET", "/reversals/<reversal_id:str>", settlements.look_reversal),
         ("GET", "/book", settlements.day),
     )
-    _core_routes(app, faults, (account, book), routes)
+    core_routes(app, faults, (account, book), routes)
 
 
 def _core_people(
@@ -178,7 +179,7 @@ def _core_people(
         ("POST", "/cases/<case_no:str>/withdrawals", acts.withdraw),
         ("GET", "/cases/<case_no:str>/withdrawals/<withdrawal_id:str>", acts.look_withdrawal),
     )
-    _core_routes(app, faults, door, routes)
+    core_routes(app, faults, door, routes)
 
 
 def _core_deliveries(app: Sanic[Any, Any], faults: Faults, door: tuple[dict[str, Any], Book], deliveries: CoreDeliveries) -> None:
@@ -188,19 +189,12 @@ def _core_deliveries(app: Sanic[Any, Any], faults: Faults, door: tuple[dict[str,
         ("POST", "/deliveries/<delivery_id:str>/outcomes", deliveries.end),
         ("POST", "/freight-bills", deliveries.freight),
     )
-    _core_routes(app, faults, door, routes)
-
-
-def _core_routes(app: Sanic[Any, Any], faults: Faults, door: tuple[dict[str, Any], Book], routes: Routes) -> None:
-    for method, path, handler in routes:
-        entry = faults.around("core", guarded(handler, *door))
-        name = f"core_{method}_{handler.__qualname__.replace('.', '_')}".lower()
-        app.add_route(entry, f"/core/v1{path}", methods=[method], name=name, unquote=True)
+    core_routes(app, faults, door, routes)
 
 
 def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publications, Cases, Bills]) -> None:
     items, publications, cases, bills = parts
-    for method, path, handler in (
+    routes: Routes = (
         ("GET", "/accounts", world.accounts),
         ("POST", "/people", world.make_person),
         ("GET", "/people", world.people),
@@ -227,13 +221,13 @@ def _controls(app: Sanic[Any, Any], world: World, parts: tuple[Items, Publicatio
         ("POST", "/clock", world.set_clock),
         ("GET", "/state", world.state),
         ("POST", "/reset", world.reset),
-    ):
-        app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())
+    )
+    world_routes(app, routes)
 
 
 def _people_controls(app: Sanic[Any, Any], parts: tuple[Subjects, Licences, Files, Prechecks]) -> None:
     subjects, licences, files, prechecks = parts
-    for method, path, handler in (
+    routes: Routes = (
         ("POST", "/people/<person:str>/enterprises", subjects.join),
         ("DELETE", "/people/<person:str>/enterprises/<uscc:str>", subjects.leave),
         ("POST", "/people/<person:str>/wards", subjects.add_ward),
@@ -242,13 +236,13 @@ def _people_controls(app: Sanic[Any, Any], parts: tuple[Subjects, Licences, File
         ("GET", "/core/files/<sha256:str>", files.download),
         ("GET", "/core/prechecks", prechecks.look),
         ("PUT", "/core/prechecks", prechecks.set),
-    ):
-        app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())
+    )
+    world_routes(app, routes)
 
 
 def _message_controls(app: Sanic[Any, Any], parts: tuple[Subscriptions, AlipayMessages, Tokens, CustomerMessages, Phones]) -> None:
     subscriptions, alipay_messages, tokens, chats, phones = parts
-    for method, path, handler in (
+    routes: Routes = (
         ("POST", "/wechat/consents", subscriptions.tap),
         ("POST", "/wechat/tokens", tokens.kill),
         ("GET", "/wechat/messages", chats.chats),
@@ -256,8 +250,8 @@ def _message_controls(app: Sanic[Any, Any], parts: tuple[Subscriptions, AlipayMe
         ("POST", "/alipay/consents", alipay_messages.tap),
         ("GET", "/people/<person:str>/consents", phones.consents),
         ("GET", "/templates", phones.templates),
-    ):
-        app.add_route(handler, f"/world{path}", methods=[method], name=f"world_{handler.__qualname__.replace('.', '_')}".lower())
+    )
+    world_routes(app, routes)
 
 
 def _sms(app: Sanic[Any, Any], faults: Faults, gate: SmsGate, sms: Sms) -> None:

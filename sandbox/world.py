@@ -27,6 +27,8 @@ MONEY = ["bill", "bills_of", "settlement", "reversal", "core_book"]
 WECHAT_PAY = ["wxpay_order", "wxpay_transaction", "wxpay_refund", "wxpay_notice", "wxpay_bill"]
 COURIERS = ["parcel", "parcel_order", "courier_push", "kuaidi100_subscription", "delivery", "freight_bill"]
 ALIPAY = ["alipay_trade", "alipay_trade_no", "alipay_notice", "alipay_bill"]
+SAID = ["rating", "rating_of", "core_complaint", "complaint_number", "complaint_follow_up", "complaint_satisfaction"]
+HALLS = ["slot", "slot_change", "slot_taken", "appointment", "tally_month"]
 
 
 Outside = tuple[WorldClock, Faults, Identity, Events, CustomerMessages]
@@ -140,7 +142,7 @@ class World:
         for sender in self.senders:
             await sender.stop()
         with self._book.together():
-            self._book.forget(PEOPLE + TOLD + CASES + SUBJECTS + MONEY + WECHAT_PAY + ALIPAY + COURIERS)
+            self._book.forget(PEOPLE + TOLD + CASES + SUBJECTS + MONEY + WECHAT_PAY + ALIPAY + COURIERS + SAID + HALLS)
         self._files.forget()
         self._faults.clear()
         self._clock.speed = 1.0
