@@ -204,7 +204,8 @@ class CoreComplaints:
     def _rated(self, kept: Json, reply: str, asked: Json, own: Json) -> Json:
         """What the desk closed before stays closed, without another move."""
         kept = {**kept, "satisfactions": {**kept["satisfactions"], reply: {name: asked[name] for name in _SATISFACTION}}}
-        told, event = kept["told"], None
+        told: Json = kept["told"]
+        event: Json | None = None
         with self._book.together():
             self._book.put("complaint_satisfaction", asked["satisfaction_id"], own)
             self._book.put("core_complaint", told["complaint_id"], kept)
@@ -230,7 +231,7 @@ class CoreComplaints:
         return told, event
 
     def _write(self, kept: Json, **more: Any) -> None:
-        asked = {name: kept["asked"][name] for name in ("complaint_id", "kind", "item_code", "case_no", "channel")}
+        asked = {name: kept["asked"][name] for name in ("complaint_id", "item_code", "case_no", "channel")} | {"about": kept["asked"]["kind"]}
         self._book.write("core", "complaint.filed", **asked, number=kept["told"]["number"], person=kept["asked"]["person_id"], **more)
 
 
