@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -11,7 +11,22 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from core import bills, case_acts, client, deliveries, events, licences, money, publications, subjects, types
+from core import (
+    appointments,
+    bills,
+    case_acts,
+    client,
+    complaints,
+    deliveries,
+    events,
+    licences,
+    money,
+    publications,
+    ratings,
+    subjects,
+    tallies,
+    types,
+)
 from core.signature import Forged, check_event, sign_call, sign_event
 
 SECRET = b"a secret of the tests"
@@ -29,14 +44,22 @@ def test_the_contract_is_valid_openapi_with_a_webhook() -> None:
     assert set(loaded["webhooks"]) == {"event"}
 
 
-def test_the_contract_and_our_types_cannot_drift() -> None:
+def models() -> list[type[BaseModel]]:
+    """Every shape of a body of the contract; what is inside them comes along."""
     models: list[type[BaseModel]] = [types.ItemPage, types.Item, types.Case, types.CoreEvent, events.EventPage, types.Challenge, types.Applicant]
     models += [publications.PublicationPage, publications.Publication]
     models += [bills.BillList, bills.Settlement, bills.Reversal, bills.BookPage, money.SettlementAsk, money.ReversalAsk]
     models += [subjects.EnterpriseList, subjects.WardList, licences.LicenceList, licences.PresentationAsk, licences.Presentation]
     models += [case_acts.Submission, case_acts.PrecheckAsk, case_acts.Findings, case_acts.CorrectionAsk, case_acts.WithdrawalAsk]
     models += [case_acts.ReceivedFile, deliveries.DeliveryAsk, deliveries.Delivery, deliveries.DeliveryOutcome, deliveries.FreightAsk]
-    _, made = models_json_schema([(model, "validation") for model in models], ref_template="#/components/schemas/{model}")
+    models += [appointments.SlotList, appointments.AppointmentAsk, appointments.Appointment]
+    models += [ratings.RatingAsk, ratings.Rating, ratings.RectificationOutcome]
+    models += [complaints.ComplaintAsk, complaints.Complaint, complaints.FollowUp, complaints.Satisfaction, tallies.MonthTally]
+    return models
+
+
+def test_the_contract_and_our_types_cannot_drift() -> None:
+    _, made = models_json_schema([(model, "validation") for model in models()], ref_template="#/components/schemas/{model}")
     assert contract()["components"]["schemas"] == made["$defs"]
 
 
@@ -47,6 +70,9 @@ EXAMPLES = {
         *(subjects.EnterpriseList, subjects.WardList, licences.LicenceList, licences.PresentationAsk, licences.Presentation, types.Case),
         *(case_acts.Submission, case_acts.PrecheckAsk, case_acts.Findings, case_acts.CorrectionAsk, case_acts.WithdrawalAsk),
         *(case_acts.ReceivedFile, deliveries.DeliveryAsk, deliveries.Delivery, deliveries.DeliveryOutcome, deliveries.FreightAsk),
+        *(appointments.SlotList, appointments.AppointmentAsk, appointments.Appointment, ratings.RatingAsk, ratings.Rating),
+        *(ratings.RectificationOutcome, complaints.ComplaintAsk, complaints.Complaint, complaints.FollowUp, complaints.Satisfaction),
+        *(tallies.MonthTally,),
     )
 }
 
@@ -69,10 +95,33 @@ def test_the_examples_are_what_our_types_read_and_say() -> None:
         assert read.model_dump(mode="json", exclude_unset=True).keys() == example.keys(), where  # no field of theirs is dropped
 
 
+def test_the_examples_of_the_webhook_are_events_of_ours_and_one_of_each_new_kind() -> None:
+    body = contract()["webhooks"]["event"]["post"]["requestBody"]["content"]["application/json"]
+    told = {kind: events.read_event(one["value"]) for kind, one in body["examples"].items()}
+    assert {kind: event.type for kind, event in told.items()} == {kind: kind for kind in ("bill.issued", "appointment.moved", "complaint.moved")}
+    for kind, event in told.items():
+        assert event.model_dump(mode="json", exclude_unset=True).keys() == body["examples"][kind]["value"].keys()
+    named = {one["$ref"] for one in body["schema"]["oneOf"]}
+    assert named == set(body["schema"]["discriminator"]["mapping"].values())
+    assert {name.rpartition("/")[2] for name in named} == {one.__name__ for one in get_args(events.Event)}
+
+
+# Where two parts use one word, the contract tells them apart.
+TOLD_APART = {"CoreRatings.rate": "rate_case", "CoreRatings.tell_outcome": "tell_rating_outcome", "CoreComplaints.rate": "rate_reply"}
+
+
 def test_every_path_of_the_contract_is_one_call_of_ours() -> None:
     asked = sorted(one["operationId"] for acts in contract()["paths"].values() for one in acts.values())
-    parts = (client.Core, money.CoreMoney, subjects.CoreSubjects, licences.CoreLicences, case_acts.CoreCaseActs, deliveries.CoreDeliveries)
-    ours = {name for part in parts for name in vars(part) if not name.startswith("_")}
+    parts: tuple[type, ...] = (
+        client.Core,
+        money.CoreMoney,
+        subjects.CoreSubjects,
+        licences.CoreLicences,
+        case_acts.CoreCaseActs,
+        deliveries.CoreDeliveries,
+    )
+    parts += (appointments.CoreAppointments, ratings.CoreRatings, complaints.CoreComplaints, tallies.CoreTallies)
+    ours = {TOLD_APART.get(f"{part.__name__}.{name}", name) for part in parts for name in vars(part) if not name.startswith("_")}
     assert asked == sorted(ours - {"read", "post", "put"})  # how the parts call
 
 
