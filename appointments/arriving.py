@@ -1,0 +1,93 @@
+"""Somebody is at the hall with their code; the core is told. And a no-show is excused, by staff, with a reason."""
+
+import logging
+from dataclasses import dataclass
+
+from appointments.code import read
+from appointments.values import Appointment, State
+from appointments.work import ARRIVE, Change, Work
+from kit.clock import BEIJING, in_words, now
+from kit.crypto import Keyring
+from kit.errors import Conflict, NotFound, Refused
+from kit.mongo import Tx
+from kit.outbox import Row
+
+log = logging.getLogger(__name__)
+
+_NOT = {
+    State.ASKING: ("appointment_unconfirmed", "这个预约还没有确认，请稍候再扫，或按无预约取号"),
+    State.REFUSED: ("appointment_not_made", "这个预约没有成功，请按无预约取号"),
+    State.NO_SHOW: ("appointment_missed", "这个预约已记为未到，请按无预约取号；确有原因的可登记谅解"),
+    State.CLOSED: ("appointment_closed", "这个时段大厅已停止办理，请按无预约取号"),
+    State.OTHER: ("appointment_over", "这个预约已经结束，请按无预约取号"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """`again`: the code was shown before."""
+
+    appointment: Appointment
+    again: bool
+
+
+async def check_in(work: Work, keys: Keyring, code: str, hall_id: str | None) -> Arrival:
+    """Raises NotFound for a code we did not make, Conflict for another day or hall and whatever is over."""
+    own = read(keys, code)
+    one = await work.store.appointment(own) if own is not None else None
+    if one is None:
+        raise NotFound("appointment_code_unknown", "这个二维码不是本平台的预约码，请核对后重新扫描")
+    _check(one, hall_id)
+    if one.state in (State.ARRIVED, State.SERVED):
+        return Arrival(one, again=True)
+
+    async def write(tx: Tx) -> bool:
+        moved = await work.store.move(tx, one.id, {State.BOOKED}, State.ARRIVED, arrived_at=now())
+        if moved is not None:
+            await work.outbox.put(tx, ARRIVE, f"{ARRIVE}:{one.id}", {"appointment_id": one.id})
+            await work.told(tx, Change(f"{one.id}:arrived", "arrived", moved))
+        return moved is not None
+
+    first = await work.mongo.transaction(write)
+    after = await work.store.appointment(one.id) or one
+    if not first:
+        _check(after, hall_id)
+    return Arrival(after, again=not first)
+
+
+def _check(one: Appointment, hall_id: str | None) -> None:
+    if one.state is State.CANCELLED:
+        text = "这个预约已经改期，请出示新预约的二维码" if one.moved_to else "这个预约已经取消，请按无预约取号"
+        raise Conflict("appointment_cancelled", text)
+    if one.state in _NOT:
+        raise Conflict(*_NOT[one.state])
+    if one.starts_at.astimezone(BEIJING).date() != now().astimezone(BEIJING).date():
+        raise Conflict("appointment_not_today", f"这个预约不是今天的，约的是 {in_words(one.starts_at)}")
+    if hall_id is not None and hall_id != one.hall.hall_id:
+        raise Conflict("appointment_other_hall", f"这个预约约的是{one.hall.name}，不是这里")
+
+
+async def arrive_at_core(work: Work, row: Row) -> None:
+    """Worker; payload {appointment_id}. The same act however often it is asked."""
+    try:
+        await work.core.arrive(row.payload["appointment_id"])
+    except Refused as exc:
+        log.warning("the core does not take an arrival", extra={"appointment": row.payload["appointment_id"], "reason": exc.reason})
+    await work.outbox.done(row.key)
+
+
+async def excuse(work: Work, own: str, reason: str, by: str) -> Appointment:
+    """It counts no more. Harmless to repeat. Raises NotFound, Conflict."""
+
+    async def write(tx: Tx) -> None:
+        excused = await work.store.excuse(tx, own, reason, by)
+        if excused is not None:
+            await work.told(tx, Change(f"{own}:excused", "excused", excused))
+
+    await work.mongo.transaction(write)
+    one = await work.store.appointment(own)
+    if one is None:
+        raise NotFound("appointment_unknown", "没有找到这个预约，请核对编号")
+    if one.excused_at is None:
+        raise Conflict("appointment_not_missed", "只有记为未到的预约才能谅解")
+    return one

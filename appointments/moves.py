@@ -1,0 +1,42 @@
+"""A move of the core is taken over: newer ones over older ones, in whatever order they come. What the resident called off stays so."""
+
+from typing import Literal
+
+from appointments.values import OF_CORE, Appointment, State
+from appointments.work import Change, ChangeKind, Work
+from core.appointments import AppointmentMove
+from kit.mongo import Tx
+
+Outcome = Literal["applied", "repeated", "not_ours"]
+_TOLD: dict[State, ChangeKind] = {
+    State.ARRIVED: "arrived",
+    State.SERVED: "served",
+    State.NO_SHOW: "no_show",
+    State.CANCELLED: "cancelled",
+    State.CLOSED: "closed",
+}
+
+
+async def apply(work: Work, tx: Tx, own: str, move: AppointmentMove) -> Outcome:
+    """In the caller's transaction."""
+    one = await work.store.appointment(own, tx)
+    if one is None:
+        return "not_ours"
+    if one.state is State.ASKING:  # its booking was not heard of yet; whoever asks the core for it reads this move too
+        return "applied"
+    to = OF_CORE[move.state]
+    if one.state in (State.CANCELLED, State.REFUSED):
+        known = await work.store.newer(tx, own, move.version, {}, ends=False)
+        return "applied" if known else "repeated"
+    if not await work.store.newer(tx, own, move.version, _facts(one, move, to), ends=to is not State.BOOKED):
+        return "repeated"
+    if to in _TOLD and to is not one.state:
+        after = await work.store.appointment(own, tx)
+        await work.told(tx, Change(f"{own}:{move.version}", _TOLD[to], after))
+    return "applied"
+
+
+def _facts(one: Appointment, move: AppointmentMove, to: State) -> dict[str, object]:
+    """What stays said by an older word: when they came, if the hall did not say so itself."""
+    came = {"arrived_at": move.at} if to is State.ARRIVED and one.arrived_at is None else {}
+    return {"state": to.value, "note": move.text, **came}

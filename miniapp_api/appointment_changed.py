@@ -1,0 +1,46 @@
+"""Story: an appointment changed. What is told of it, and its reminder, are written in the transaction that makes the change true; appointment_told.py tells."""
+
+from dataclasses import dataclass
+
+from appointments.values import Appointment
+from appointments.work import Change, ChangeKind, Work
+from kit.clock import now
+from kit.mongo import Tx
+from miniapp_api import reminding
+from miniapp_api.reminding import Booked
+from miniapp_api.wiring import Deps
+from notify import appointment_messages
+
+TELL = "appointment.tell"
+_PLANTS = frozenset[ChangeKind]({"booked", "moved"})
+_GIVES_UP = frozenset[ChangeKind]({"cancelled", "closed", "no_show", "arrived", "served"})
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentChanged:
+    """Fulfils appointments.work.Told."""
+
+    deps: Deps
+
+    async def __call__(self, tx: Tx, change: Change) -> None:
+        one = change.appointment
+        if one is not None:
+            await self._remind(tx, change.kind, one)
+        if change.kind in appointment_messages.KINDS:
+            whose = {"appointment_id": one.id} if one is not None else {"wait_id": change.wait.id if change.wait else ""}
+            await self.deps.outbox.put(tx, TELL, f"appointment:{change.own}", {"what": change.kind, "at": now(), **whose})
+
+    async def _remind(self, tx: Tx, kind: ChangeKind, one: Appointment) -> None:
+        if kind in _PLANTS:
+            booked = Booked(one.id, one.who.person_id, one.item_name, one.starts_at, one.hall.name, one.number or "")
+            await reminding.plant_for_appointment(self.deps, tx, booked)
+            if one.replaces is not None:
+                await reminding.give_up_appointment(self.deps, tx, one.replaces)
+        elif kind in _GIVES_UP:
+            await reminding.give_up_appointment(self.deps, tx, one.id)
+
+
+def work_of(deps: Deps) -> Work:
+    """What the rules of appointments need."""
+    parts = deps.appointing
+    return Work(deps.mongo, parts.store, parts.slots, parts.waits, parts.core, deps.outbox, AppointmentChanged(deps), parts.rules)
