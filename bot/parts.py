@@ -44,7 +44,9 @@ def told(guide: Json, part: Part, options: Sequence[str] = ()) -> str:
     text = _TELLERS[part](guide)
     if part == "materials" and (mine := _chosen(guide, options)):
         text = f"您的情况（{mine}），{text}"
-    if guide.get("notice"):
+    if closed := guide.get("closed"):
+        text = f"{named(guide)}暂停网上办理：{plain(closed['message'], 90).rstrip('。')}。可以到办事窗口办理，或拨打 12345。\n{text}"
+    elif guide.get("notice"):
         text = f"{guide['notice']}{text}"
     return plain(text, LONGEST)
 
@@ -55,6 +57,11 @@ def is_recorded(guide: Json, part: Part) -> bool:
 
 def named(guide: Json) -> str:
     return f"《{plain(guide['name'], _NAME)}》"
+
+
+def _is_online(guide: Json) -> bool:
+    """Not while it is closed for online handling; that and what to do instead is the guide's notice."""
+    return bool(guide["online"]) and not guide.get("closed")
 
 
 def whom_to_ask(guide: Json) -> str:
@@ -109,7 +116,7 @@ def _location(guide: Json) -> str:
     part = guide["parts"]["location"]
     if part["recorded"]:
         return _listed(f"{named(guide)}的办理地点：", [_place(one) for one in part["items"]])
-    return _missing(guide, "location") + ("可以网上办，点卡片进入。" if guide["online"] else "")
+    return _missing(guide, "location") + ("可以网上办，点卡片进入。" if _is_online(guide) else "")
 
 
 def _place(one: Json) -> str:
@@ -121,13 +128,13 @@ def _address(one: Json) -> str:
 
 
 def _process(guide: Json) -> str:
-    part, online = guide["parts"]["process"], guide["online"]
+    part, online = guide["parts"]["process"], _is_online(guide)
     where = "可以网上办，点卡片进入。" if online else ""
     if part["recorded"]:
         return _listed(f"{named(guide)}这样办：", [one["name"] for one in part["items"]]) + where
     place = guide["parts"]["location"]
     if online or not place["recorded"]:
-        return (f"{named(guide)}{where}" if online else "") + _missing(guide, "process", short=bool(online))
+        return (f"{named(guide)}{where}" if online else "") + _missing(guide, "process", short=online)
     return _missing(guide, "process") + _listed("办理地点：", [_place(place["items"][0])])
 
 
@@ -165,7 +172,7 @@ def _overview(guide: Json) -> str:
     """The facts people ask for first, those that are recorded."""
     parts = guide["parts"]
     facts = [f"由{plain(guide['department'], _NAME)}办理"]
-    facts += ["可以网上办"] if guide["online"] else []
+    facts += ["可以网上办"] if _is_online(guide) else []
     facts += [f"时限：{plain(parts['time_limit']['text'], 60)}"] if parts["time_limit"]["recorded"] else []
     if parts["fee"]["recorded"]:
         facts.append(f"收费：{plain(parts['fee']['text'], 60)}" if parts["fee"]["items"] else "不收费")

@@ -1,17 +1,19 @@
 """The catalogue as one process serves it: guides read through a sub-second copy, an index swapped when the revision moves."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from content.closures import Closure
 from content.feed import FeedState
 from content.finder import Finder
-from content.guides import SHAPE, dated, guide
+from content.guides import SHAPE, closed_online, dated, guide
 from content.short import short
 from content.standing import standing, version_of
 from content.store import Content
-from kit.clock import at_edge
+from kit.clock import at_edge, now
 
 KEEP = 0.8  # seconds a guide's bytes may be served again, counted from before they were read: never a superseded one past 1 s
 MAX_KEPT = 2000
@@ -26,6 +28,7 @@ class Catalogue:
         self._keep = keep
         self._kept: dict[tuple[str, str | None], tuple[float, bytes]] = {}
         self.state = FeedState()
+        self._closures: Mapping[str, Closure] = {}
 
     async def guide(self, code: str, situation: str | None = None) -> bytes:
         """The guide as JSON. Raises NotFound, Invalid."""
@@ -39,12 +42,19 @@ class Catalogue:
                     self._kept.clear()
                 self._kept[key] = kept
         self.finder.seen(code)  # a guide there is: codes that somebody made up are not worth counting
-        return kept[1]
+        closure = self.closure(code)
+        return kept[1] if closure is None else closed_online(kept[1], closure)
+
+    def closure(self, code: str) -> Closure | None:
+        """In force now, as the last look saw it: for pages. Acts ask the store."""
+        found = self._closures.get(code)
+        return found if found is not None and found.holds(now()) else None
 
     async def short(self, code: str, situation: str | None = None) -> dict[str, Any]:
         """The short form of the guide, with `as_of`. Raises NotFound, Invalid."""
         found = await standing(self.store, code)
-        return {**short(found.item, situation), "state": found.told["state"], "notice": found.told["notice"], "as_of": self.as_of}
+        told = {name: found.told[name] for name in ("state", "notice", "can_apply", "closed")}
+        return {**short(found.item, situation, is_closed=found.closure is not None), **told, "as_of": self.as_of}
 
     async def _guide(self, code: str, situation: str | None) -> bytes:
         kept = None if situation else await self.store.guide(code)
@@ -63,8 +73,9 @@ class Catalogue:
         return at_edge(self.state.as_of) if self.state.as_of else None
 
     async def look(self) -> None:
-        """Read the catalogue's state."""
+        """Read the catalogue's state and what is closed for online handling."""
         self.state = await self.store.state()
+        self._closures = await self.store.closures.in_force()
 
     async def refresh(self) -> None:
         """Read the catalogue's state; rebuild the index beside the old one when the revision moved. When it fails, the old copy goes on serving, dated."""

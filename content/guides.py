@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from content import situations
+from content.closures import Closure
 from content.lists import credible_visits
 from content.standing import Standing
 from content.standing import unknown_item as unknown_item
@@ -15,7 +16,7 @@ _UNITS = {"working_days": "个工作日", "calendar_days": "个自然日"}
 _WAYS = {"web": "网址", "email": "邮箱", "post": "信函", "address": "窗口"}
 
 
-SHAPE = 3  # grows when `guide` changes what it makes, so that kept guides are made anew
+SHAPE = 4  # grows when `guide` changes what it makes, so that kept guides are made anew
 
 
 def guide(item: dict[str, Any], situation: str | None = None, standing: Standing | None = None) -> dict[str, Any]:
@@ -75,6 +76,14 @@ def encoded(
 ) -> bytes:
     """The guide of an item in effect from the one date to the other, as JSON, ready for `dated`."""
     return orjson.dumps(guide(item, situation, Standing(item, "in_effect", None, replaced_by, *dates)))
+
+
+def closed_online(body: bytes, closure: Closure) -> bytes:
+    """The guide of an item in effect while it is closed for online handling."""
+    told = orjson.loads(body)
+    if told["state"] != "in_effect":
+        return body
+    return orjson.dumps({**told, "can_apply": False, "closed": closure.told, "notice": closure.notice})
 
 
 def dated(body: bytes, as_of: str | None) -> bytes:

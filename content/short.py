@@ -15,16 +15,16 @@ NAMED = 5  # materials named; the rest are counted
 ENDURABLE = 80  # a single fact longer than this is left to the whole guide
 
 
-def short(item: Json, situation: str | None = None) -> Json:
+def short(item: Json, situation: str | None = None, *, is_closed: bool = False) -> Json:
     """{code, version, name, phone, sentences: [{part, text}], read_aloud}, without its date. Raises Invalid as the guide does.
 
-    `phone` is the number to dial; in the sentences it is spelt digit by digit. What is not recorded is said to be, with whom to ask.
+    `is_closed`: for online handling, just now. `phone` is the number to dial; in the sentences it is spelt digit by digit. What is not recorded is said to be, with whom to ask.
     """
     materials = situations.shown(item, situations.chosen(item, situation))
     phone = first_phone(item["consult_phone"]) or HOTLINE
     ask = f"请打 {spoken(phone)} 问"
     told = [
-        ("online", _online(item["online"], ask)),
+        ("online", "现在暂停在手机上办，可以去窗口。" if is_closed else _online(item["online"], ask)),
         ("visits", _visits(item, ask)),
         *(("materials", text) for text in _materials(materials, ask)),
         ("time_limit", _limit(item["promised_limit"], item["statutory_limit"], ask)),

@@ -1,9 +1,10 @@
-"""How an item stands today: in effect, ended or withdrawn. Old links go on resolving; only a code nobody ever published is unknown."""
+"""How an item stands today: in effect (perhaps closed for online handling), ended or withdrawn. Old links go on resolving; only a code nobody ever published is unknown."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from content.closures import Closure
 from content.store import Content
 from kit.clock import at_edge, in_words, now
 from kit.errors import Conflict, NotFound
@@ -14,7 +15,7 @@ State = Literal["in_effect", "ended", "withdrawn"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`item` is the content in force or, once closed, the last one known. `closed_at` is when it ended or was withdrawn."""
+    """`item` is the content in force or, once ended, the last one known. `closure`: in effect, and closed for online handling just now."""
 
     item: dict[str, Any]
     state: State
@@ -22,12 +23,13 @@ class Standing:
     replaced_by: tuple[str, ...] = ()
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    closure: Closure | None = None
 
     @property
     def notice(self) -> str | None:
-        """What stands above the content when it is not in effect."""
+        """What stands above the content when it is not in effect, or not to be had online."""
         if self.closed is None:
-            return None
+            return self.closure.notice if self.closure is not None else None
         return f"{self.closed}以下内容仅供参考" + ("，请改办替代的事项。" if self.replaced_by else "。")
 
     @property
@@ -39,7 +41,8 @@ class Standing:
             "replaced_by": list(self.replaced_by),
             "effective_from": edge(self.starts_at),
             "effective_to": edge(self.ends_at),
-            "can_apply": self.state == "in_effect" and self.item["online"] is not False,
+            "can_apply": self.state == "in_effect" and self.item["online"] is not False and self.closure is None,
+            "closed": self.closure.told if self.closure is not None else None,
         }
 
 
@@ -55,7 +58,7 @@ async def standing(store: Content, code: str) -> Standing:
     starts_at, ends_at, other = row.get("starts_at"), row.get("ends_at"), tuple(row.get("replaced_by") or ())
     if row["item"] is not None:
         if ends_at is None or ends_at > now():
-            return Standing(row["item"], "in_effect", None, other, starts_at, ends_at)
+            return Standing(row["item"], "in_effect", None, other, starts_at, ends_at, await store.closures.of(code))
         return Standing(row["item"], "ended", _closed("停止办理", ends_at), other, starts_at, ends_at)
     last = await store.last_content(code, row["seq"])
     if last is None:
@@ -82,11 +85,23 @@ async def known_version(store: Content, code: str, version: int) -> dict[str, An
 
 
 async def to_apply(store: Content, code: str) -> dict[str, Any]:
-    """The item, if one may apply for it now. Raises NotFound, Conflict with the notice when it has ended or was withdrawn."""
+    """The item, if one may apply for it online now. Raises NotFound, Conflict when it has ended, was withdrawn or is closed for online handling."""
+    found = await _in_effect(store, code)
+    if found.closure is not None:
+        raise found.closure.refusal(found.item["name"])
+    return found.item
+
+
+async def to_handle(store: Content, code: str) -> dict[str, Any]:
+    """The item, if it is handled at all, be it at a window. Raises NotFound, Conflict when it has ended or was withdrawn."""
+    return (await _in_effect(store, code)).item
+
+
+async def _in_effect(store: Content, code: str) -> Standing:
     found = await standing(store, code)
     if found.state != "in_effect":
         raise Conflict("item_closed", f"{found.closed}请重新搜索现行的事项")
-    return found.item
+    return found
 
 
 def edge(moment: datetime | None) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from content.closure_store import Closures
 from content.feed import STATE, Feed
 from kit.clock import now
 from kit.mongo import ASCENDING, IndexModel, Mongo, UpdateOne, written
@@ -59,6 +60,7 @@ class Content(Feed):
     def __init__(self, mongo: Mongo) -> None:
         super().__init__(mongo["catalogue"], mongo["items_parked"], about=("item", "code"))
         self._mongo = mongo
+        self.closures = Closures(mongo)
         self._items = mongo["items"]
         self._versions = mongo["item_versions"]
         self._guides = mongo["guides"]

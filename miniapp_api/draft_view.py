@@ -13,6 +13,7 @@ from cases.licences import covered
 from cases.precheck import Facts, Found, Own
 from cases.submit import Part
 from content import situations
+from content.closures import Closure, first_of
 from content.standing import standing, to_apply
 from core.licences import Licence
 from core.subjects import enterprise_key
@@ -27,12 +28,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`draft` is fitted to `item`. `changes`: of the form since the draft was begun. `facts`: what the rules look at."""
+    """`draft` is fitted to `item`. `changes`: of the form since the draft was begun. `facts`: what the rules look at.
+
+    `closed`: an item of it cannot be applied for online just now; the draft stays.
+    """
 
     draft: Json
     item: Json
     changes: list[FormChange]
     facts: Facts
+    closed: Closure | None = None
 
     @property
     def parts(self) -> list[Part]:
@@ -47,7 +52,7 @@ class View:
 
 
 async def view(deps: Deps, draft: Json, owner: Owner, *, to_submit: bool = False) -> View:
-    """`to_submit`: raises Conflict when its item has ended; otherwise what was typed can still be read."""
+    """`to_submit`: raises Conflict when its item has ended or is closed for online handling; otherwise what was typed can still be read."""
     item = await item_of(deps, draft, to_submit=to_submit)
     before = None if draft["items"] == now_seen(item) else await form_as(deps, draft, draft["items"])
     begun = before if draft["begun_with"] == draft["items"] else await form_as(deps, draft, draft["begun_with"])
@@ -55,12 +60,24 @@ async def view(deps: Deps, draft: Json, owner: Owner, *, to_submit: bool = False
     wanted = wanted_of(item, draft["situations"])
     licences = await licences_for(deps, wanted, fitted["materials"], owner)
     facts = Facts(item, wanted, licences, covered(wanted, fitted["materials"], licences or ()), own_of(fitted, item))
-    return View(fitted, item, drafts.form_changes(begun, item), facts)
+    return View(fitted, item, drafts.form_changes(begun, item), facts, await closure_of(deps, draft))
+
+
+async def closure_of(deps: Deps, draft: Json) -> Closure | None:
+    """What keeps an open draft from being handed in just now."""
+    if draft["state"] != "open":
+        return None
+    return first_of(list((await deps.content.closures.of_all(to_hand_in(draft))).values()))
+
+
+def to_hand_in(draft: Json) -> list[str]:
+    """Codes of the items; of several, after the core refused some, only those."""
+    return list(draft["again"] or [one["code"] for one in draft["begun_with"]])
 
 
 async def item_of(deps: Deps, draft: Json, *, to_submit: bool) -> Json:
     """Also one that is no longer in effect: a draft can still be read, and what was typed is not lost."""
-    again = set(draft["again"] or [one["code"] for one in draft["begun_with"]])
+    again = set(to_hand_in(draft))
     found = [
         await to_apply(deps.content, one["code"]) if to_submit and one["code"] in again else (await standing(deps.content, one["code"])).item
         for one in draft["begun_with"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from miniapp_api.privacy.held import KINDS, Held
 from miniapp_api.privacy.of_appointments import OF_APPOINTMENTS
 from miniapp_api.privacy.of_complaints import OF_COMPLAINTS
+from miniapp_api.privacy.of_items import OF_ITEMS
 from miniapp_api.privacy.of_matters import OF_MATTERS
 from miniapp_api.privacy.of_parcels import OF_PARCELS
 from miniapp_api.privacy.of_people import OF_PEOPLE
@@ -14,7 +15,7 @@ from miniapp_api.privacy.of_talk import OF_TALK
 
 COLLECTIONS: Mapping[str, Held] = {
     **{**OF_PEOPLE, **OF_MATTERS, **OF_PARCELS, **OF_TALK},
-    **{**OF_APPOINTMENTS, **OF_RATINGS, **OF_COMPLAINTS, **OF_SUPERVISION},
+    **{**OF_APPOINTMENTS, **OF_RATINGS, **OF_COMPLAINTS, **OF_SUPERVISION, **OF_ITEMS},
 }
 _HOW = {"index": "数据库自动删除", "job": "每天的任务删除", "owner": "随所属的删除", "hand": "不自动删除"}
 

@@ -19,6 +19,14 @@ class Told(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class ClosedOnline(Told):
+    """An item nobody can apply for online just now; what is under way goes on."""
+
+    message: str = Field(description="为什么，给居民看")
+    since: str
+    until: str | None = Field(description="预计恢复；null：到重新开通为止")
+
+
 class FieldProblem(Told):
     field: str
     message: str

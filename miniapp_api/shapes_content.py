@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from miniapp_api.shapes import Asked, Line, Told
+from miniapp_api.shapes import Asked, ClosedOnline, Line, Told
 
 
 class GuideQuery(Asked):
@@ -26,6 +26,8 @@ class ShortGuide(Told):
     read_aloud: str
     state: Literal["in_effect", "ended", "withdrawn"]
     notice: str | None
+    can_apply: bool
+    closed: ClosedOnline | None
     as_of: str | None
 
 
@@ -58,6 +60,7 @@ class PackageItem(Told):
     name: str
     department: str | None
     found: bool = Field(description="false：本地目录没有这个事项")
+    closed: ClosedOnline | None = Field(description="暂停网上办理")
 
 
 class PackageStep(Told):

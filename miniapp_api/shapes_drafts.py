@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from miniapp_api.shapes import Asked, Line, Told
+from miniapp_api.shapes import Asked, ClosedOnline, Line, Told
 
 FieldName = Annotated[str, Field(min_length=1, max_length=100)]
 FileId = Annotated[Line, Field(min_length=1, max_length=64)]
@@ -91,6 +91,7 @@ class Draft(Told):
     wanted: list[dict[str, Any]] = Field(description="按所选情形需要的材料")
     covered: list[Covered] = Field(description="已有证照、不用提交的材料")
     licences_known: bool = Field(description="false：政务平台暂时没有告知有哪些证照，可先上传材料")
+    closed: ClosedOnline | None = Field(description="其中有事项暂停网上办理：草稿保留，恢复之后再提交")
     updated_at: str
 
 
@@ -100,6 +101,7 @@ class DraftEntry(Told):
     item_code: str
     item_name: str
     version: int
+    closed: ClosedOnline | None = Field(description="暂停网上办理：草稿保留，恢复之后再提交")
     updated_at: str
 
 

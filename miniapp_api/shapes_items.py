@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from miniapp_api.shapes import Asked, GuideParts, Line, Told
+from miniapp_api.shapes import Asked, ClosedOnline, GuideParts, Line, Told
 
 State = Literal["in_effect", "ended", "withdrawn"]
 Version = Annotated[int, Field(ge=1, le=2**53)]
@@ -28,6 +28,8 @@ class ItemEntry(Told):
     department: str
     region: str | None
     score: float | None = None
+    can_apply: bool | None = Field(default=None, description="false：现在不能网上申请；null：看办事指南")
+    closed: ClosedOnline | None = Field(default=None, description="暂停网上办理")
     marks: list[tuple[int, int]] = Field(description="名称中与所问相符的片段，按字符位置，前闭后开")
 
 
@@ -66,11 +68,12 @@ class Guide(Told):
     themes: list[str]
     as_of: str | None
     state: State
-    notice: str | None = Field(description="不再有效时告诉居民的话")
+    notice: str | None = Field(description="不再有效或暂停网上办理时告诉居民的话")
     replaced_by: list[str] = Field(description="替代的事项编码")
     effective_from: str | None
     effective_to: str | None
     can_apply: bool
+    closed: ClosedOnline | None = Field(description="暂停网上办理")
     situations: list[dict[str, Any]]
     asked: list[str] = Field(description="还没回答、且会改变材料清单的问题 id，按顺序问即可")
     parts: GuideParts

@@ -4,7 +4,7 @@ from bot import store as bot_store
 from bot import wechat_store
 from cases import act_store, clock_store, draft_store, file_store, licence_store, people_store, progress_tries
 from cases import store as cases_store
-from content import publications_store, tallies
+from content import closure_store, publications_store, tallies
 from content import store as content_store
 from delivery import parcel_store
 from kit import blobs, idempotency, outbox, workdays
@@ -19,7 +19,7 @@ from staff import store as staff_store
 
 STORES = (
     *(outbox, idempotency, workdays, blobs),
-    *(residents_store, content_store, tallies, publications_store),
+    *(residents_store, content_store, closure_store, tallies, publications_store),
     *(cases_store, draft_store, act_store, licence_store, file_store, people_store, clock_store, progress_tries),
     *(notify_store, consent_store, reminder_store, broadcast_store, bot_store, wechat_store),
     *(order_store, refund_store, reconcile_store, discrepancy_store, parcel_store),

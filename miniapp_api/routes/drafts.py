@@ -2,12 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cases import drafts, precheck
 from cases.drafts import Change
 from cases.submit import Asked, Filed, one_case, several_cases, submit
+from content.closures import Closure, first_of
 from content.standing import to_apply
 from core.licences import Licence
 from kit.clock import at_edge
@@ -18,7 +19,7 @@ from miniapp_api.gate import Call, Routes
 from miniapp_api.may import may_apply, may_show_licences, wait_not
 from miniapp_api.routes.files import owner_of
 from miniapp_api.routes.licences import masked
-from miniapp_api.shapes import NoBody
+from miniapp_api.shapes import ClosedOnline, NoBody
 from miniapp_api.shapes_drafts import (
     Covered,
     Draft,
@@ -51,7 +52,12 @@ async def start(call: Call) -> Draft:
 @routes.add("GET", "/v1/drafts", who="resident", summary="我的草稿", reply=Drafts)
 async def mine(call: Call) -> Drafts:
     rows = await call.deps.applying.desk.drafts.drafts(owner_of(call))
-    return Drafts(items=[DraftEntry(id=row["_id"], updated_at=at_edge(row["updated_at"]), **_fields(row)) for row in rows])
+    closures = await call.deps.content.closures.of_all([one["code"] for row in rows for one in _items(row)])
+    items = []
+    for row in rows:
+        closed = first_of([closures[one["code"]] for one in _items(row) if one["code"] in closures])
+        items.append(DraftEntry(id=row["_id"], updated_at=at_edge(row["updated_at"]), closed=_closed(closed), **_fields(row)))
+    return Drafts(items=items)
 
 
 @routes.add("GET", "/v1/drafts/<draft_id:str>", who="resident", summary="打开草稿", reply=Draft)
@@ -73,7 +79,9 @@ async def change(call: Call, draft_id: str) -> Draft:
 
 @routes.add("POST", "/v1/drafts/<draft_id:str>/precheck", who="resident", summary="预审：提交前一次说清全部问题", body=NoBody, reply=Prechecked)
 async def check(call: Call, draft_id: str) -> Prechecked:
-    seen, owner = await _seen(call, draft_id), owner_of(call)
+    owner = owner_of(call)
+    draft = await drafts.open_draft(call.deps.applying.desk.drafts, draft_id, owner)
+    seen = await draft_view.view(call.deps, draft, owner, to_submit=draft["state"] == "open")
     ours, theirs = await asyncio.gather(draft_view.found_by_us(call.deps, seen, owner), _by_core(call, seen))
     found = [FoundProblem(field=one.field, message=one.message, source=one.source, blocks=one.blocks) for one in [*ours, *(theirs or ())]]
     return Prechecked(findings=found, core_checked=theirs is not None)
@@ -122,6 +130,7 @@ def shape(seen: View) -> Draft:
         ],
         wanted=[dict(one) for one in seen.facts.wanted],
         covered=[_covered(name, licence) for name, licence in seen.facts.covered.items()],
+        closed=_closed(seen.closed),
         licences_known=seen.facts.licences is not None,
         updated_at=at_edge(row["updated_at"]),
         **_fields(row),
@@ -203,6 +212,15 @@ def _covered(name: str, licence: Licence) -> Covered:
         number=masked(licence.number),
         expires_at=expires_at,
     )
+
+
+def _items(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Rows of an earlier release know one item."""
+    return row.get("items") or [{"code": row["item_code"]}]
+
+
+def _closed(closure: Closure | None) -> ClosedOnline | None:
+    return ClosedOnline(**closure.told) if closure is not None else None
 
 
 def _fields(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """Service items: search and list, the whole item, the guide."""
 
 from dataclasses import asdict
+from typing import Any
 
 import orjson
 
+from content.catalogue import Catalogue
 from content.finder import Finder
 from content.listing import Filters, Listing
 from content.search import Answer
 from content.versions import changes, versions_of
 from miniapp_api.gate import Call, Raw, Routes
+from miniapp_api.shapes import ClosedOnline
 from miniapp_api.shapes_content import GuideQuery, ShortGuide
 from miniapp_api.shapes_items import (
     DiffQuery,
@@ -37,7 +40,7 @@ async def list_items(call: Call) -> Items:
     answer = finder.find(query.q, filters, offset, query.limit)
     after = offset + len(answer.hits)
     return Items(
-        items=[ItemEntry(**asdict(one)) for one in answer.hits],
+        items=[ItemEntry(**asdict(one), **_closed(call.deps.catalogue, one.code)) for one in answer.hits],
         next_cursor=str(after) if answer.hits and after < answer.total else None,
         total=answer.total,
         sure=answer.sure,
@@ -45,6 +48,12 @@ async def list_items(call: Call) -> Items:
         facets=facets(finder, answer) if query.facets else None,
         as_of=call.deps.catalogue.as_of,
     )
+
+
+def _closed(catalogue: Catalogue, code: str) -> dict[str, Any]:
+    """Nothing where it is open."""
+    closure = catalogue.closure(code)
+    return {} if closure is None else {"can_apply": False, "closed": ClosedOnline(**closure.told)}
 
 
 def facets(finder: Finder, answer: Answer) -> dict[str, list[Facet]]:

@@ -8,7 +8,7 @@ from cases.hand_over import NO_LICENCE
 from cases.licence_store import Wish
 from cases.licences import FOR_A_CASE, FOR_AN_ITEM, expires_soon, present, presentation_id
 from cases.pages import cursor, place
-from content.standing import to_apply
+from content.standing import to_handle
 from core.licences import Licence, LicenceState
 from kit.clock import at_edge, now
 from kit.errors import Conflict, NotFound, Outside, Refused, Unavailable
@@ -86,7 +86,7 @@ async def _wish(call: Call, licence_id: str) -> Wish:
         request_id = request_id_of(draft)
         own, until = presentation_id(request_id, licence_id), now() + FOR_A_CASE
         return Wish(own, licence_id, owner, draft["item_code"], draft["item_name"], asked.purpose, until, name or "", request_id)
-    item = await to_apply(call.deps.content, asked.item_code)
+    item = await to_handle(call.deps.content, asked.item_code)
     own = presentation_id(owner.key, licence_id, call.resident.resident_id, call.request.headers.get("idempotency-key", ""))
     return Wish(own, licence_id, owner, item["code"], item["name"], asked.purpose, now() + FOR_AN_ITEM, name or "")
 

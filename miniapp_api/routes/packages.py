@@ -30,6 +30,9 @@ async def packages(call: Call) -> PackageList:
 )
 async def package(call: Call, package_id: str) -> Raw:
     told = await call.deps.packages.guide(package_id, call.query.situation, call.query.region)
+    for one in [one for step in told["steps"] for one in step["items"]]:
+        closure = call.deps.catalogue.closure(one["code"]) if one["code"] else None
+        one["closed"] = closure.told if closure is not None else None
     return Raw(orjson.dumps({**told, "as_of": call.deps.catalogue.as_of}))
 
 

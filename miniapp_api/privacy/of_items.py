@@ -1,0 +1,11 @@
+"""What is held of how items do online. Nobody is in it but the staff who closed one."""
+
+from collections.abc import Mapping
+
+from miniapp_api.privacy.held import Held, Stays
+
+OF_ITEMS: Mapping[str, Held] = {
+    "item_closures": Held(
+        "public", "暂停网上办理的事项、原因和由谁暂停", Stays("hand", "每个事项一条，下次暂停时改写"), why="只有工作人员账号的编号，没有居民"
+    ),
+}
