@@ -3,9 +3,11 @@
 import { bills } from "./bills.js";
 import { cashier } from "./cashier.js";
 import { chatBox } from "./chat.js";
+import { complaints, ratings } from "./complaints.js";
 import { couriers } from "./couriers.js";
 import { desk } from "./desk.js";
 import { button, byId, call, clockTime, copy, guarded, h, keptList, shortNo, toast } from "./dom.js";
+import { hall } from "./hall.js";
 import { papers } from "./papers.js";
 import { phoneView } from "./phone.js";
 import { prechecks } from "./prechecks.js";
@@ -105,7 +107,7 @@ function pushRow(one) {
     "tr",
     {},
     h("td", { text: clockTime(one.at) }),
-    h("td", { class: "number", title: one.case_no, text: shortNo(one.case_no) }),
+    h("td", { class: "number", title: one.case_no, text: one.case_no ? shortNo(one.case_no) : "—" }),
     h("td", { class: "number roomy", title: one.event_id, text: String(one.event_id).slice(0, 8) }),
     h("td", { text: one.attempt }),
     h("td", { class: taken === one.forged ? "bad" : "" }, forged, resultText(one.result, taken)),
@@ -127,6 +129,9 @@ const showBills = bills(refresh);
 const showOrders = cashier(refresh);
 const showPrechecks = prechecks(refresh);
 const showParcels = couriers(refresh);
+const showHall = hall(refresh);
+const showComplaints = complaints(refresh);
+const showRatings = ratings();
 const phone = phoneView(refresh);
 let asked = 0;
 let told = 0;
@@ -135,7 +140,7 @@ let told = 0;
 async function refresh() {
   const own = ++asked;
   const whose = phone.chosen();
-  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages", "/core/bills", "/wallets/orders", "/core/prechecks", "/couriers"];
+  const paths = ["/people", "/core/cases", "/ledger/messages", "/ledger/webhooks", "/faults", "/wechat/messages", "/core/bills", "/wallets/orders", "/core/prechecks", "/couriers", "/core/appointments", "/core/complaints", "/core/ratings"];
   let answers;
   try {
     const consents = whose ? call("GET", `/people/${encodeURIComponent(whose)}/consents`).catch(() => null) : null; // somebody a wiped world has not any more
@@ -146,7 +151,7 @@ async function refresh() {
   }
   if (own < told) return;
   told = own;
-  const [people, cases, messages, webhooks, faults, chats, owed, wallets, checks, carried, allowed] = answers;
+  const [people, cases, messages, webhooks, faults, chats, owed, wallets, checks, carried, booked, said, rated, allowed] = answers;
   names = new Map(people.people.map((one) => [one.person, one.name]));
   peopleNow(people.people, chats.lines);
   showCases(cases.cases);
@@ -158,6 +163,9 @@ async function refresh() {
   showOrders(wallets.orders.map((one) => ({ ...one, name: nameOf(one.person) })));
   showPrechecks(checks.prechecks);
   showParcels(carried.parcels);
+  showHall(booked.appointments);
+  showComplaints(said.complaints);
+  showRatings(rated.ratings);
   linked(true);
 }
 
