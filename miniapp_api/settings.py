@@ -16,6 +16,7 @@ from kit import kill_points
 from kit.clamd import Clamd
 from miniapp_api import settings_delivery, settings_files, settings_notify, settings_pay
 from miniapp_api.settings_wechat import WeChatMessagesAccount, wechat_accounts
+from ratings.values import Terms
 
 _SANDBOX_MARKS = ("wxsandbox", "9021", "sandbox-")
 ACTIONS_SECRET_LENGTH = 32
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     field_key_current: str = "k1"
     index_key: SecretStr | None = None  # base64 of at least 32 bytes
     staff_idle_minutes: int = Field(default=30, ge=2, le=240)  # a session of staff unused for so long is over
+    ratings: Terms = Terms()  # JSON of ratings.values.Terms: days to rate, and for each step of putting a bad one right
     cooling_hours: int = Field(default=48, ge=24, le=72)  # after a change of phone: licences, deliveries and refunds wait
     consents_required: bool | None = None  # real name only after consent to sensitive data; None: in production
     metrics_token: SecretStr | None = None  # empty closes /metrics in production

@@ -9,6 +9,7 @@ from kit.mongo import Mongo
 from kit.outbox import Outbox
 from ratings import store
 from ratings.store import Ratings
+from ratings.values import Terms
 
 STORES = (store,)
 
@@ -17,9 +18,10 @@ STORES = (store,)
 class Rating:
     store: Ratings
     core: CoreRatings
+    terms: Terms
 
 
-def rating(stores: tuple[Mongo, Keyring, Outbox], core: Core) -> Rating:
+def rating(stores: tuple[Mongo, Keyring, Outbox], core: Core, terms: Terms) -> Rating:
     """No traffic yet."""
     mongo, keys, _outbox = stores
-    return Rating(Ratings(mongo, keys), CoreRatings(core))
+    return Rating(Ratings(mongo, keys), CoreRatings(core), terms)

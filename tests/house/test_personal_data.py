@@ -13,7 +13,10 @@ from miniapp_api.privacy.held import Kept, Whose
 from tests.house.python_files import python_files
 
 ROOT = Path(__file__).parents[2]
-OURS = ("kit", "core", "residents", "content", "cases", "payments", "delivery", "notify", "bot", "staff", "miniapp_api")
+OURS = (
+    *("kit", "core", "residents", "content", "cases", "payments", "delivery", "notify", "appointments", "ratings", "complaints", "supervision"),
+    *("bot", "staff", "miniapp_api"),
+)
 _STORES = ("mongo", "_mongo", "database")
 
 

@@ -21,6 +21,7 @@ OPEN_TO_ANYONE = {
     "GET /v1/publications/<publication_id:str>",
     "GET /open/v1/items",
     "GET /open/v1/items/fields",
+    "GET /open/v1/ratings",
     "GET /v1/items",
     "GET /v1/items/<code:str>",
     "GET /v1/items/<code:str>/guide",
@@ -91,6 +92,7 @@ def test_posts_that_create_at_the_core_need_an_idempotency_key() -> None:
         "POST /v1/cases/<case_no:str>/corrections",
         "POST /v1/cases/<case_no:str>/withdraw",
         "POST /v1/cases/<case_no:str>/parcels",
+        "POST /v1/cases/<case_no:str>/rating",
     }
     assert {route.name for route in ROUTES if route.idempotent} == applying | money
     assert {route.name for route in ROUTES if route.idempotent and route.keep_days is None} == money
