@@ -11,7 +11,7 @@ from typing import Any
 
 from delivery import asking, tracking
 from delivery.called_off import called_off
-from delivery.couriers import Booked, Booking, Payer
+from delivery.couriers import Booked, Booking, Courier, Payer
 from delivery.parcels import Parcel, State
 from delivery.shipping import POLL, Change, ChangeKind, Shipping, poll_key
 from kit import kill_points
@@ -190,11 +190,13 @@ async def cancel_at_courier(shipping: Shipping, row: Row) -> None:
         try:
             await courier.cancel(own, shipment["waybill"])
         except Refused as exc:
-            found = await courier.find(own)
-            if found is not None and not found.is_cancelled:
+            if not await _is_off(courier, shipment, exc.reason):
                 await _not_cancelled(shipping, row, parcel, exc.reason)
                 return
         kill_points.reached("delivery.after_cancel")
+    except Later as later:
+        await shipping.outbox.put_off(row, later.seconds)
+        return
     except (NotReached, Unknown):
         await shipping.outbox.put_off(row, _patience(shipment["begun_at"]))
         return
@@ -203,6 +205,18 @@ async def cancel_at_courier(shipping: Shipping, row: Row) -> None:
         return await called_off(shipping, tx, parcel.id, parcel.shipments)
 
     await _end(shipping, row, off)
+
+
+async def _is_off(courier: Courier, shipment: dict[str, Any], reason: str) -> bool:
+    """Of an order that its courier does not call off. That it shows none proves nothing while it may not show it yet (Later), nor ever beside a
+    reason that speaks of one. Raises NotReached, Unknown."""
+    found = await courier.find(shipment["_id"])
+    if found is not None:
+        return found.is_cancelled
+    quiet = (now() - shipment["booked_at"]).total_seconds()
+    if quiet < QUIET:
+        raise Later(min(LOOK_AGAIN, QUIET - quiet))
+    return reason == "shipment_unknown"
 
 
 async def _not_cancelled(shipping: Shipping, row: Row, parcel: Parcel, reason: str) -> None:

@@ -79,13 +79,15 @@ class Order:
 
 
 class PretendCourier:
-    """`dedupes` False: asked twice under one number, it makes two orders. `hides_for`: seconds until `find` shows an order."""
+    """`dedupes` False: asked twice under one number, it makes two orders. `hides_for`: seconds until `find` shows an order; `knows_after`: until it
+    can be called off."""
 
     def __init__(self, name: CourierName = "sf", *, dedupes: bool = True, books: bool = True) -> None:
         self.name: CourierName = name
         self.books = books
         self.dedupes = dedupes
         self.hides_for = 0.0  # more than booking.QUIET is more than we promise to bear
+        self.knows_after = 0.0
         self.orders: list[Order] = []
         self.foreign: dict[str, list[Scan]] = {}  # waybills others made
         self.subscribed: list[str] = []
@@ -141,7 +143,7 @@ class PretendCourier:
 
     async def cancel(self, shipment_id: str, waybill: str) -> None:
         await self.trouble.before(self.name)
-        found = self.of(shipment_id)
+        found = [one for one in self.of(shipment_id) if one.age >= self.knows_after]
         if not found:
             raise Refused(self.name, "shipment_unknown")
         if any(one.is_collected for one in found):

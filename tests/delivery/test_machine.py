@@ -26,7 +26,7 @@ from kit.ids import new_id
 from kit.mongo import Mongo, connect
 from kit.outbox import COLLECTION
 from kit.workdays import built_in
-from tests.delivery.depot import ELSEWHERE, HOME, Depot, indexes, make_depot, make_wish
+from tests.delivery.depot import ELSEWHERE, HANDLERS, HOME, Depot, indexes, make_depot, make_wish
 from tests.delivery.pretend import Crash, Fragile, Order
 
 ANY = st.integers(0, 1_000_000)
@@ -196,11 +196,16 @@ class ParcelMachine(RuleBasedStateMachine):
         ACTED["cancel"] += 1
         self.run(self.attempt(self.cancels(which)))
 
-    @rule(which=ANY)
-    def cancel_and_lose_the_reply(self, which: int) -> None:
+    @rule(which=ANY, collected=st.booleans())
+    def cancel_and_lose_the_reply(self, which: int, collected: bool) -> None:
+        """With `collected`, the courier fetches it before it hears of that."""
+
         async def both(parcel: Parcel) -> None:
             self.depot.sf.trouble.away = False
             await asking.cancel(self.depot.shipping, parcel.id)
+            order = self.order_of(parcel.id)
+            if collected and order is not None and order.is_live and not order.is_collected:
+                self.depot.sf.scan(order, K.COLLECTED)
             self.depot.sf.trouble.lose = True
             await self.some_work(0, 1)
 
@@ -319,13 +324,23 @@ class ParcelMachine(RuleBasedStateMachine):
         ACTED["work"] += 1
         self.overlapped(after, steps, overlap)
 
-    @rule(how=st.sampled_from(["asked", "unheard"]), overlap=st.sampled_from(["first", "then"]))
+    @rule(how=st.sampled_from(["asked", "unheard"]), overlap=st.sampled_from(["first", "then", "at_once", "at_once"]))
     def race(self, how: str, overlap: str) -> None:
-        """Two workers over one row from a moment on at which it matters."""
+        """Several workers over one row from a moment on at which it matters."""
         if len(self.ids) < MOST_PARCELS:
             self.run(self.opening(how))
         ACTED["race"] += 1
-        self.overlapped(60, 5, overlap)
+        if overlap == "at_once":
+            self.run(self.at_once(60, 3))
+        else:
+            self.overlapped(60, 5, overlap)
+
+    async def at_once(self, after: float, workers: int) -> None:
+        """They hold it together, and none is ahead."""
+        await self.depot.pass_time(after)
+        row = await self.depot.shipping.outbox.take(list(HANDLERS))
+        if row is not None:
+            await asyncio.gather(*(self.attempt(self.depot.handle(row)) for _ in range(workers)))
 
     def overlapped(self, after: int, steps: int, overlap: str) -> None:
         self.arm(overlap, self.depot.another_worker)

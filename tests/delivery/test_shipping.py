@@ -293,6 +293,42 @@ async def test_what_was_collected_meanwhile_goes_on_and_the_resident_hears_of_it
     assert kept.state is State.BOOKED and not kept.is_cancelling and await depot.told(parcel) == ["booked", "not_cancelled"]
 
 
+@pytest.mark.parametrize("is_collected", [True, False])
+async def test_a_refusal_is_no_yes_while_the_courier_may_not_show_the_order_yet(depot: Depot, is_collected: bool) -> None:
+    depot.sf.hides_for = QUIET - 1
+    parcel = await depot.booked()
+    if is_collected:
+        depot.sf.scan(depot.order(parcel), ScanKind.COLLECTED)
+    else:
+        depot.sf.knows_after = QUIET - 1
+    await asking.cancel(depot.shipping, parcel.id)
+    await depot.work()
+    waits = await depot.parcel(parcel.id)
+    assert (waits.state, waits.is_cancelling, depot.order(parcel).is_live) == (State.BOOKED, True, True)
+    await depot.pass_time(QUIET)
+    await depot.work()
+    ended, told = await depot.parcel(parcel.id), await depot.told(parcel)
+    assert not ended.is_cancelling and ("not_cancelled" in told, "cancelled" in told) == (is_collected, not is_collected)
+    assert (ended.state is State.CANCELLED) is not depot.order(parcel).is_live
+
+
+@pytest.mark.parametrize("is_collected", [True, False])
+async def test_an_order_the_courier_never_shows_is_off_unless_its_refusal_speaks_of_one(depot: Depot, is_collected: bool) -> None:
+    parcel = await depot.booked()
+    order = depot.order(parcel)
+    if is_collected:
+        depot.sf.scan(order, ScanKind.COLLECTED)
+        depot.sf.hides_for = QUIET * 10  # longer than promised
+    else:
+        depot.sf.orders.remove(order)
+    await asking.cancel(depot.shipping, parcel.id)
+    for _ in range(3):
+        await depot.pass_time(QUIET)
+        await depot.work()
+    assert ((await depot.parcel(parcel.id)).state is State.CANCELLED) is not is_collected
+    assert ("not_cancelled" in await depot.told(parcel)) is is_collected
+
+
 @pytest.mark.parametrize("when", ["first", "then"])
 async def test_two_workers_who_hear_that_the_courier_keeps_it_say_so_once(depot: Depot, when: str) -> None:
     parcel = await depot.booked()
