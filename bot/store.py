@@ -4,13 +4,14 @@ Texts are masked before they come here; what a conversation said is sealed as we
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import orjson
 
 from bot.reply import Memory
-from kit.clock import now
+from kit.clock import BEIJING, now
 from kit.crypto import Keyring
 from kit.ids import new_id
 from kit.mongo import ASCENDING, DESCENDING, IndexModel, Mongo
@@ -67,11 +68,18 @@ class Conversations:
     async def miss(self, reason: str, intent: str, question: str, nearest: str | None) -> None:
         """Counted by what was asked, without who asked. `nearest`: code of the item shown, if any."""
         own = hashlib.sha256(f"{reason}\n{question}".encode()).hexdigest()
-        there = await self._misses.update_one({"_id": own}, {"$inc": {"count": 1}, "$set": {"last_at": now()}})
+        counted = {"count": 1, f"by_month.{now().astimezone(BEIJING):%Y-%m}": 1}
+        there = await self._misses.update_one({"_id": own}, {"$inc": counted, "$set": {"last_at": now()}})
         if there.matched_count or await self._misses.estimated_document_count() >= MOST_MISSES:
             return
         row = {"reason": reason, "intent": intent, "question": question, "nearest": nearest}
-        await self._misses.update_one({"_id": own}, {"$setOnInsert": row, "$inc": {"count": 1}, "$set": {"last_at": now()}}, upsert=True)
+        await self._misses.update_one({"_id": own}, {"$setOnInsert": row, "$inc": counted, "$set": {"last_at": now()}}, upsert=True)
+
+    async def missed(self, months: Sequence[str]) -> list[dict[str, Any]]:
+        """{reason, count} of these months (YYYY-MM, Beijing). Whole for months of the last MISS_LIFE alone: what nobody asks again is forgotten."""
+        times = {"$sum": {"$add": [{"$ifNull": [f"$by_month.{month}", 0]} for month in months]}}
+        found = self._misses.aggregate([{"$match": {"by_month": {"$exists": True}}}, {"$group": {"_id": "$reason", "count": times}}])
+        return sorted([{"reason": row["_id"], "count": row["count"]} async for row in found if row["count"]], key=lambda row: str(row["reason"]))
 
     async def misses(self, limit: int) -> list[dict[str, Any]]:
         """Grouped by why and the item nearest to them, most first: {reason, nearest, count, questions: at most 5}."""

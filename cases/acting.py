@@ -8,6 +8,7 @@ from typing import Any
 from cases import files, hand_over
 from cases.act_store import Act, CaseActs
 from cases.drafts import file_ids
+from cases.follower import Follower, record_filed
 from cases.hand_over import HandOver
 from cases.store import Cases
 from core.types import Case, CaseState
@@ -29,6 +30,7 @@ class Acting:
     acts: CaseActs
     outbox: Outbox
     over: HandOver
+    follower: Follower | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ async def carry_out(acting: Acting, kind: Kind, row: Row) -> None:
     async def both(tx: Tx) -> None:
         await acting.acts.done(tx, act["_id"])
         await kind.also(acting, tx, act)
-        await acting.store.record_filed(tx, held)
+        await record_filed(acting.store, acting.follower, tx, held)
         await acting.outbox.done(row.key, tx)
 
     await acting.mongo.transaction(both)

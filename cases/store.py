@@ -30,6 +30,7 @@ INDEXES = {
     "core_events_parked": [],
     "feeds": [],
 }
+_ENDED = tuple(one.value for one in (CaseState.APPROVED, CaseState.REJECTED, CaseState.ISSUED, CaseState.WITHDRAWN))
 _TRIES = 60  # as many writers may meet on one case
 _PAUSE = 0.002  # seconds, more with every try
 
@@ -106,9 +107,9 @@ class Cases:
         row = await self._cases.find_one({"_id": request_id})
         return None if row is None else {**row, "answers": self._unseal(request_id, row["answers"])}
 
-    async def record_filed(self, tx: Tx | None, case: Case) -> None:
-        """The core holds the case. Its events may have come first, so the state never moves back."""
-        await self._tell(tx, case.request_id, case.case_no, case.timeline, case.submitted_at)
+    async def record_filed(self, tx: Tx | None, case: Case) -> dict[str, Any] | None:
+        """The core holds the case. Its events may have come first, so the state never moves back. The case as it is then."""
+        return await self._tell(tx, case.request_id, case.case_no, case.timeline, case.submitted_at)
 
     def progress_mac(self, request_id: str, secret: str) -> str:
         """What is kept to know the code of the receipt by."""
@@ -223,6 +224,21 @@ class Cases:
     async def of_draft(self, draft_id: str) -> list[dict[str, Any]]:
         """Everything it was ever filed as, oldest first."""
         return [row async for row in self._cases.find({"draft_id": draft_id}, {"answers": 0, "timeline": 0}).sort("created_at", ASCENDING)]
+
+    async def ids_after(self, last: str, limit: int) -> list[str]:
+        """Every case there is, by id."""
+        found = self._cases.find({"_id": {"$gt": last}}, {"_id": 1}).sort("_id", ASCENDING).limit(limit)
+        return [row["_id"] async for row in found]
+
+    async def touched_after(self, since: datetime, last: str, limit: int) -> list[dict[str, Any]]:
+        """Cases that moved since then or have not ended, by id after `last`, as `with_timelines`. Reads the collection from end to end: for once a month."""
+        either: list[dict[str, Any]] = [{"moved_at": {"$gte": since}}, {"state": {"$nin": list(_ENDED)}}]
+        found = self._cases.find({"_id": {"$gt": last}, "$or": either}, {"answers": 0, "content": 0, "rounds": 0})
+        return await found.sort("_id", ASCENDING).limit(limit).to_list(limit)
+
+    async def with_timelines(self, ids: Sequence[str], tx: Tx | None = None) -> list[dict[str, Any]]:
+        """These cases without what the resident wrote."""
+        return [row async for row in self._cases.find({"_id": {"$in": list(ids)}}, {"answers": 0, "content": 0, "rounds": 0}, session=tx)]
 
     async def name_subjects(self) -> int:
         """Cases of an earlier release, which knew no subject, are their person's. How many were."""

@@ -13,6 +13,7 @@ from cases import files, hand_over
 from cases.draft_store import Drafts, request_id_of
 from cases.drafts import file_ids
 from cases.file_store import Owner
+from cases.follower import Follower, record_filed
 from cases.hand_over import NO_LICENCE, About, HandOver
 from cases.store import Cases, Sending
 from core.case_acts import Submission
@@ -78,6 +79,7 @@ class Filing:
     core: Core
     people: People
     over: HandOver
+    follower: Follower | None = None
 
 
 async def submit(filing: Filing, asked: Asked) -> list[Filed]:
@@ -195,7 +197,7 @@ async def _file(filing: Filing, row: Row) -> None:
     held: Case = known
 
     async def both(tx: Tx) -> None:
-        await filing.store.record_filed(tx, held)
+        await record_filed(filing.store, filing.follower, tx, held)
         await filing.outbox.done(row.key, tx)
 
     await filing.mongo.transaction(both)

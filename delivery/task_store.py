@@ -42,6 +42,13 @@ class ParcelTasks:
             wanted["$or"] = [{"opened_at": {"$gt": last[0]}}, {"opened_at": last[0], "_id": {"$gt": last[1]}}]
         return [_task(row) async for row in self._tasks.find(wanted).sort([("opened_at", 1), ("_id", 1)]).limit(limit)]
 
+    async def tally(self, since: datetime, until: datetime) -> list[dict[str, Any]]:
+        """{department, kind, count} of what went wrong from `since` until just before `until`."""
+        group = {"_id": {"department": "$place.department", "kind": "$kind"}, "count": {"$sum": 1}}
+        found = self._tasks.aggregate([{"$match": {"opened_at": {"$gte": since, "$lt": until}}}, {"$group": group}])
+        rows = [{"department": row["_id"].get("department"), "kind": row["_id"]["kind"], "count": row["count"]} async for row in found]
+        return sorted(rows, key=lambda row: (row["department"] or "", row["kind"]))
+
     async def take(self, own: str, staff_id: str) -> Task | None:
         """None when somebody else has it or it is closed; whoever has it may take it again."""
         free = {"_id": own, "$or": [{"state": "open"}, {"state": "taken", "taken_by": staff_id}]}

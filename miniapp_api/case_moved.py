@@ -1,4 +1,5 @@
-"""Story: cases moved at the core. Their timelines, the inbox entries, what must be pushed and what has to be reminded of are one write."""
+"""Story: cases moved at the core. Their timelines, the inbox entries, what must be pushed, what has to be reminded of
+and what supervision counts are one write."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -21,6 +22,8 @@ async def apply(deps: Deps, tx: Tx, events: Sequence[CoreEvent]) -> list[Literal
         if row is not None
     ]
     await telling.put_many(deps, tx, tellings)
-    for row in {str(row["_id"]): row for row in rows if row is not None}.values():
+    moved = {str(row["_id"]): row for row in rows if row is not None}
+    await deps.supervising.supervised.moved(tx, list(moved.values()))
+    for row in moved.values():
         await reminding.plant_for_case(deps, tx, row)
     return ["not_ours" if row is None else "applied" for row in rows]

@@ -170,7 +170,9 @@ def build(settings: Settings) -> Deps:
     publication_store = PublicationStore(mongo)
     cases, messages = Cases(mongo, keys), Messages(mongo)
     tallies, files = Tallies(mongo), wiring_files.keeping(settings, mongo, keys, box, http)
-    applying = wiring_cases.applying(mongo, keys, box, core, (cases, files, residents))
+    workdays = Workdays(mongo)
+    supervising = wiring_supervision.supervising(mongo, core, (content, workdays))
+    applying = wiring_cases.applying(mongo, keys, box, core, (cases, files, residents, supervising.supervised))
     words = [Path(settings.everyday_words)] if settings.everyday_words else []
     catalogue = Catalogue(content, Finder(content, tallies, words), keep=settings.guide_cache_seconds)
     accounts = settings.wechat_message_accounts()[0]
@@ -213,7 +215,7 @@ def build(settings: Settings) -> Deps:
         cases=cases,
         case_clocks=CaseClocks(mongo),
         progress_tries=Tries(redis, mongo, keys),
-        workdays=Workdays(mongo),
+        workdays=workdays,
         applying=applying,
         files=files,
         uploads=Places(),
@@ -227,9 +229,9 @@ def build(settings: Settings) -> Deps:
         paying=paying,
         delivering=delivering,
         appointing=wiring_appointments.appointing((mongo, keys, box), core),
-        rating=wiring_ratings.rating((mongo, keys, box), core),
+        rating=wiring_ratings.rating((mongo, keys, box), core, settings.ratings),
         complaining=wiring_complaints.complaining((mongo, keys, box), core),
-        supervising=wiring_supervision.supervising((mongo, keys, box), core),
+        supervising=supervising,
         reconciliations=Reconciliations(mongo),
         discrepancies=Discrepancies(mongo),
         keys=keys,

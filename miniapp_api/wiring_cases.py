@@ -7,6 +7,7 @@ from cases.acting import Acting
 from cases.draft_store import Drafts
 from cases.drafts import Desk
 from cases.file_keeping import Filekeeping
+from cases.follower import Follower
 from cases.forms import Checks
 from cases.hand_over import HandOver
 from cases.licence_store import LicenceUses
@@ -65,11 +66,11 @@ class Applicants:
         return Applicant(person_id=ward.person_id, name=ward.name, id_number=ward.id_number, phone=phone)
 
 
-def applying(mongo: Mongo, keys: Keyring, outbox: Outbox, core: Core, parts: tuple[Cases, Filekeeping, Residents]) -> Applying:
+def applying(mongo: Mongo, keys: Keyring, outbox: Outbox, core: Core, parts: tuple[Cases, Filekeeping, Residents, Follower]) -> Applying:
     """No traffic yet."""
-    cases, files, residents = parts
+    cases, files, residents, follower = parts
     drafts, licences = Drafts(mongo, keys), CoreLicences(core)
     over = HandOver(files, CoreCaseActs(core), Licensing(LicenceUses(mongo, keys), licences, Shelf(licences)))
-    filing = Filing(mongo, cases, drafts, outbox, core, Applicants(residents, CoreSubjects(core)), over)
-    acting = Acting(mongo, cases, CaseActs(mongo, keys), outbox, over)
+    filing = Filing(mongo, cases, drafts, outbox, core, Applicants(residents, CoreSubjects(core)), over, follower)
+    acting = Acting(mongo, cases, CaseActs(mongo, keys), outbox, over, follower)
     return Applying(Desk(mongo, drafts, files.store), Checks(), filing, acting)

@@ -2,24 +2,35 @@
 
 from dataclasses import dataclass
 
+from content.store import Content
 from core.client import Core
 from core.tallies import CoreTallies
-from kit.crypto import Keyring
 from kit.mongo import Mongo
-from kit.outbox import Outbox
-from supervision import store
-from supervision.store import Supervision
+from kit.workdays import Workdays
+from miniapp_api.supervised import Supervised
+from miniapp_api.supervision_inputs import ItemCounts, MonthsOfCore
+from supervision import snapshot_store, store, warning_store
+from supervision.snapshot_store import Snapshots
+from supervision.store import Facts
+from supervision.warning_store import Warnings
 
-STORES = (store,)
+STORES = (store, warning_store, snapshot_store)
 
 
 @dataclass(frozen=True, slots=True)
 class Supervising:
-    store: Supervision
-    core: CoreTallies
+    facts: Facts
+    warnings: Warnings
+    snapshots: Snapshots
+    supervised: Supervised
+    months: MonthsOfCore
+    items: ItemCounts
 
 
-def supervising(stores: tuple[Mongo, Keyring, Outbox], core: Core) -> Supervising:
+def supervising(mongo: Mongo, core: Core, parts: tuple[Content, Workdays]) -> Supervising:
     """No traffic yet."""
-    mongo, keys, _outbox = stores
-    return Supervising(Supervision(mongo, keys), CoreTallies(core))
+    content, workdays = parts
+    facts = Facts(mongo)
+    return Supervising(
+        facts, Warnings(mongo), Snapshots(mongo), Supervised(facts, content, workdays), MonthsOfCore(CoreTallies(core)), ItemCounts(content)
+    )

@@ -1,14 +1,93 @@
-"""Every query of supervision."""
+"""Every query of the facts of cases. Figures are counted from indexes that hold all they need."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
-from kit.crypto import Keyring
-from kit.mongo import IndexModel, Mongo
+from kit.mongo import ASCENDING, IndexModel, Mongo, Tx, UpdateOne
+from supervision.facts import Row
+from supervision.figures import Groups, Key
 
-INDEXES: Mapping[str, Sequence[IndexModel]] = {}
+_OPEN = {"open": True}
+_PLACE = ("department", "region")
+_RECEIVED = ("month", *_PLACE, "channel", "state")
+_FINISHED = ("finished_month", *_PLACE, "result", "online", "in_time")
+_DUE = ("near_at", "due_at", "legal_due_at", *_PLACE, "step", "_id")
 
 
-class Supervision:
-    def __init__(self, mongo: Mongo, keys: Keyring) -> None:
-        self._mongo = mongo
-        self._keys = keys
+def _index(name: str, fields: Sequence[str], **more: Any) -> IndexModel:
+    return IndexModel([(one, ASCENDING) for one in fields], name=name, **more)
+
+
+INDEXES = {
+    "case_facts": [
+        _index("received", _RECEIVED),
+        _index("finished", _FINISHED, partialFilterExpression={"finished_month": {"$type": "string"}}),
+        _index("due", _DUE, partialFilterExpression=_OPEN),
+        _index("second", ("second_months", *_PLACE), partialFilterExpression={"second_months": {"$type": "string"}}),
+        _index("counted_by", ("edition", "_id"), partialFilterExpression=_OPEN),
+        _index("by_age", ("submitted_at",)),
+    ],
+}
+
+
+class Facts:
+    def __init__(self, mongo: Mongo) -> None:
+        self._facts = mongo["case_facts"]
+
+    async def put(self, tx: Tx, rows: Sequence[Row]) -> None:
+        """In the transaction that saw the cases these rows were made from: who saw an older case meets the newer row's write and begins again."""
+        if rows:
+            writes = [UpdateOne({"_id": row["_id"]}, {"$set": {name: row[name] for name in row if name != "_id"}}, upsert=True) for row in rows]
+            await self._facts.bulk_write(writes, ordered=False, session=tx)
+
+    async def groups(self, months: Sequence[str], moment: datetime, department: str | None = None) -> Groups:
+        """Counts of these months, and of what is open at `moment`, of one department or all. Four reads of indexes."""
+        wanted = {"$in": list(months), "$type": "string"}
+        at: dict[str, Any] = {} if department is None else {"department": department}
+        near = {**_OPEN, "near_at": {"$lte": moment}, **at}
+        over = {"overdue": {"$lt": ["$due_at", moment]}, "past": {"$and": [{"$ne": ["$legal_due_at", None]}, {"$lt": ["$legal_due_at", moment]}]}}
+        return Groups(
+            received=await self._count("received", {"month": wanted, **at}, _plain(*_RECEIVED[1:])),
+            finished=await self._count("finished", {"finished_month": wanted, **at}, _plain(*_FINISHED[1:])),
+            due=await self._count("due", near, _plain(*_PLACE, "step") | over),
+            second=await self._again(list(months), at),
+        )
+
+    async def _count(self, index: str, match: Mapping[str, Any], by: Mapping[str, Any]) -> Counter[Key]:
+        steps = [{"$match": dict(match)}, {"$group": {"_id": dict(by), "n": {"$sum": 1}}}]
+        found = self._facts.aggregate(steps, hint=index)
+        return Counter({tuple(row["_id"].get(name) for name in by): int(row["n"]) async for row in found})
+
+    async def _again(self, months: list[str], at: Mapping[str, Any]) -> Counter[Key]:
+        """Few cases get a second notice; they are looked at one by one."""
+        found = self._facts.find({"second_months": {"$in": months, "$type": "string"}, **at}, dict.fromkeys((*_PLACE, "second_months"), 1)).hint(
+            "second"
+        )
+        counted = Counter[Key]()
+        async for row in found:
+            counted[(row["department"], row["region"])] += sum(month in months for month in row["second_months"])
+        return counted
+
+    async def near(self, moment: datetime, after: tuple[datetime, str] | None, limit: int) -> list[Row]:
+        """Open cases near their due moment or past it, by (near_at, _id), after that place."""
+        wanted: dict[str, Any] = {**_OPEN, "near_at": {"$lte": moment}}
+        if after is not None:
+            wanted["$or"] = [{"near_at": {"$gt": after[0]}}, {"near_at": after[0], "_id": {"$gt": after[1]}}]
+        return await self._facts.find(wanted).sort([("near_at", 1), ("_id", 1)]).hint("due").limit(limit).to_list(limit)
+
+    async def of_cases(self, request_ids: Sequence[str]) -> dict[str, Row]:
+        return {row["_id"]: row async for row in self._facts.find({"_id": {"$in": list(request_ids)}})}
+
+    async def counted_otherwise(self, edition: str, limit: int) -> list[str]:
+        """Open cases whose days were counted by another calendar."""
+        found = self._facts.find({**_OPEN, "edition": {"$ne": edition}}, {"_id": 1}).hint("counted_by").limit(limit)
+        return [row["_id"] async for row in found]
+
+    async def count(self) -> int:
+        return int(await self._facts.estimated_document_count())
+
+
+def _plain(*fields: str) -> dict[str, Any]:
+    return {one: f"${one}" for one in fields}

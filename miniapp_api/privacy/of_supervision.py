@@ -1,7 +1,20 @@
-"""What is held of supervision."""
+"""What is held of supervision: counts, and cases by their number. Whose a case is, `cases` knows."""
 
 from collections.abc import Mapping
 
-from miniapp_api.privacy.held import Held
+from miniapp_api.privacy.held import Held, Stays
+from miniapp_api.privacy.of_matters import FIVE_YEARS, SUITS
+from miniapp_api.privacy.of_people import CIVIL, THREE_YEARS
 
-OF_SUPERVISION: Mapping[str, Held] = {}
+_NUMBERS = "只有办件的编号、事项、部门和时间；谁的，要经过办件才知道"
+
+OF_SUPERVISION: Mapping[str, Held] = {
+    "case_facts": Held(
+        "technical",
+        "效能监督的办件数据",
+        Stays("job", f"办结之后，{SUITS}", FIVE_YEARS, "finished_at", "submitted_at", {"open": False}),
+        why=_NUMBERS,
+    ),
+    "supervision_warnings": Held("technical", "临期和逾期的预警", Stays("job", CIVIL, THREE_YEARS, "at"), why=f"{_NUMBERS}；处理说明不写人"),
+    "supervision_snapshots": Held("technical", "每月定稿的指标", Stays("hand", "公布过的数要能核对"), why="只有各部门的件数，没有单个办件"),
+}

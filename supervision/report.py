@@ -1,0 +1,171 @@
+"""What is told of a period: figures, what is due, satisfaction, complaints, failures. Pure: the same groups and inputs give the same report, whoever kept them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from supervision.figures import Figure, Groups, Items, Total, figures
+from supervision.places import Places
+
+_NOBODYS = "这些办件的事项没有登记部门"
+_NO_REGIONS = "核心平台按部门统计，不分区域"
+Sees = Callable[[str | None, str | None], bool]
+Place = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What another feature counted. `rows` None: it could not be had, and `why`."""
+
+    rows: Sequence[Mapping[str, Any]] | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfCore:
+    """A month as the core counts it: department -> (received, finished). None: it counts no such month or did not answer, and `why`."""
+
+    month: str
+    departments: Mapping[str, tuple[int | None, int | None]] | None
+    why: str = ""
+    as_of: str | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that is not in the facts of cases. `items` by (department, region)."""
+
+    items: Mapping[Place, Items] = field(default_factory=dict)
+    core: Sequence[OfCore] = ()
+    parts: Mapping[str, Part] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Open cases of a department in a step."""
+
+    department: str | None
+    step: str
+    near: int
+    overdue: int
+    past_legal: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfDepartment:
+    department: str | None
+    received: int
+    finished: int
+    near: int
+    overdue: int
+    second_notices: int
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    figures: Sequence[Figure]
+    received: int
+    finished: int
+    withdrawn: int
+    second_notices: int
+    results: Mapping[str, int]
+    due: Sequence[Due]
+    departments: Sequence[OfDepartment]
+    parts: Mapping[str, Part]
+    core: Sequence[OfCore]
+
+
+def report(groups: Groups, inputs: Inputs, places: Places) -> Report:
+    seen = groups.only(places.covers)
+    results = Counter[str]()
+    for key, n in seen.finished.items():
+        results[key[2]] += n
+    due = _due(seen)
+    return Report(
+        figures=figures(seen, _total(seen, inputs.core, places), _items(inputs, places.covers)),
+        received=seen.received.total(),
+        finished=seen.finished.total(),
+        withdrawn=sum(n for key, n in seen.received.items() if key[3] == "withdrawn"),
+        second_notices=seen.second.total(),
+        results=dict(sorted(results.items())),
+        due=due,
+        departments=_departments(seen, inputs, places, due),
+        parts={name: _part(part, places) for name, part in inputs.parts.items()},
+        core=inputs.core,
+    )
+
+
+def _departments(seen: Groups, inputs: Inputs, places: Places, due: Sequence[Due]) -> list[OfDepartment]:
+    names = seen.departments() | {department for department, region in inputs.items if places.covers(department, region)}
+    return [_department(name, seen, inputs, (places, due)) for name in sorted(names, key=lambda one: one or "")]
+
+
+def _department(name: str | None, seen: Groups, inputs: Inputs, about: tuple[Places, Sequence[Due]]) -> OfDepartment:
+    places, due = about
+    part = seen.only(lambda department, _: department == name)
+    waiting = [one for one in due if one.department == name]
+    total = _total(part, inputs.core, replace(places, department=name)) if name is not None else Total(why_received=_NOBODYS, why_finished=_NOBODYS)
+    items = _items(inputs, lambda department, region: department == name and places.covers(department, region))
+    return OfDepartment(
+        department=name,
+        received=part.received.total(),
+        finished=part.finished.total(),
+        near=sum(one.near for one in waiting),
+        overdue=sum(one.overdue for one in waiting),
+        second_notices=part.second.total(),
+        figures=figures(part, total, items),
+    )
+
+
+def _due(seen: Groups) -> list[Due]:
+    by: dict[tuple[str | None, str], list[int]] = {}
+    for (department, _, step, overdue, past_legal), n in seen.due.items():
+        row = by.setdefault((department, step), [0, 0, 0])
+        row[1 if overdue else 0] += n
+        row[2] += n if past_legal else 0
+    return [Due(department, step, *by[department, step]) for department, step in sorted(by, key=lambda key: (key[0] or "", key[1]))]
+
+
+def _items(inputs: Inputs, covers: Sees) -> Items:
+    wholly, permits, visits = [0, 0, 0], [0, 0, 0], Counter[int | None]()
+    for (department, region), one in inputs.items.items():
+        if covers(department, region):
+            wholly = [a + b for a, b in zip(wholly, one.wholly, strict=True)]
+            permits = [a + b for a, b in zip(permits, one.permits, strict=True)]
+            visits.update(one.visits)
+    return Items((wholly[0], wholly[1], wholly[2]), (permits[0], permits[1], permits[2]), visits)
+
+
+def _total(seen: Groups, core: Sequence[OfCore], places: Places) -> Total:
+    """Over every month and every department that is seen; one that is missing makes the whole of it unknown."""
+    if not places.whole_regions:
+        return Total(why_received=_NO_REGIONS, why_finished=_NO_REGIONS)
+    received, why_received = _sum(seen, core, places, 0)
+    finished, why_finished = _sum(seen, core, places, 1)
+    return Total(received, finished, why_received, why_finished)
+
+
+def _sum(seen: Groups, core: Sequence[OfCore], places: Places, which: int) -> tuple[int | None, str]:
+    total, known = 0, set[str]()
+    for month in core:
+        if month.departments is None:
+            return None, month.why
+        counted = {name: row[which] for name, row in month.departments.items() if places.covers_department(name)}
+        unknown = sorted(name for name, number in counted.items() if number is None)
+        if unknown or (places.department is not None and not counted):
+            return None, f"核心平台没有统计{'、'.join(unknown) or places.department} {month.month} 的数"
+        total += sum(number or 0 for number in counted.values())
+        known |= set(counted)
+    missing = sorted(name for name in seen.departments() if name is not None and name not in known)
+    return (None, f"核心平台没有统计{'、'.join(missing)}的数") if missing or not core else (total, "")
+
+
+def _part(part: Part, places: Places) -> Part:
+    """Rows of departments that are seen; rows without one are for those who see all."""
+    if part.rows is None:
+        return part
+    kept = [row for row in part.rows if (places.covers_department(row["department"]) if row.get("department") else places.everything)]
+    return Part(kept, part.why)
