@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from content.package_file import BUILT_IN, BrokenFile, PackageFile, read
+from content.operators_file import BrokenFile
+from content.package_file import BUILT_IN, PackageFile, read
 from kit.errors import Unavailable
 from tests.content.items import own_items
 
@@ -79,7 +80,7 @@ def replace(path: Path, raw: bytes) -> None:
 
 
 async def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_old_serving(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "content.package_file")
+    caplog.set_level(logging.INFO, "content.operators_file")
     path = tmp_path / "packages.json"
     path.write_bytes(changed())
     file = PackageFile(path, look_again=0)
