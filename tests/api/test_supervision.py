@@ -1,0 +1,324 @@
+"""The figures of supervision beside a count by hand over the sandbox's own ledger; warnings; a month that was kept and is made again."""
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kit.clock import BEIJING, now
+from miniapp_api import jobs_supervision, settings, supervision_snapshot, wiring
+from miniapp_api.stack import Stack
+from miniapp_api.supervision_inputs import bounds
+from miniapp_api.wiring import Deps
+from staff.roles import Scope
+from tests.api.applying import begin, make_item, post
+from tests.api.desk import Desk, make_desk
+from tests.api.house import House, Json, Resident, make_resident, until
+
+FINDINGS = [{"target": "field", "name": "street", "problem": "缺少门牌号", "fix": "写到门牌号"}]
+FINISHED = ("approved", "rejected", "issued")
+WAYS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "first": (
+        (),
+        ("accepted",),
+        ("corrections", "accepted", "corrections", "approved"),
+        ("accepted", "approved"),
+        ("accepted", "rejected"),
+        ("accepted", "approved", "issued"),
+        ("withdrawn",),
+    ),
+    "second": (("accepted",), ("accepted", "issued"), ("corrections",), ("accepted", "corrections", "accepted", "corrections"), ("rejected",)),
+}
+
+
+@dataclass(slots=True)
+class Town:
+    """Two departments nobody else has. `cases`: which -> case numbers."""
+
+    house: House
+    resident: Resident
+    month: str
+    departments: dict[str, str]
+    items: dict[str, Json]
+    cases: dict[str, list[str]]
+
+    async def by_hand(self) -> dict[str, Counter[str]]:
+        """department -> what the ledger of the core says of it, line by line."""
+        codes = {item["code"]: self.departments[which] for which, item in self.items.items()}
+        whose: dict[str, str] = {}
+        done, notices = set[str](), Counter[str]()
+        told: dict[str, Counter[str]] = {name: Counter() for name in codes.values()}
+        for line in await self.house.ledger("core"):
+            if not _in(line["at"], self.month):
+                continue
+            if line["kind"] == "case.submitted" and line["item_code"] in codes:
+                whose[line["case_no"]] = codes[line["item_code"]]
+                told[codes[line["item_code"]]]["received"] += 1
+            if line["kind"] == "case.moved" and line["case_no"] in whose:
+                own, counted = line["case_no"], told[whose[line["case_no"]]]
+                if line["to"] in FINISHED and own not in done:
+                    done.add(own)
+                    counted["finished"] += 1
+                    counted[f"result {line['to']}"] += 1
+                if line["to"] == "corrections":
+                    notices[own] += 1
+                    counted["second"] += notices[own] > 1
+                counted["withdrawn"] += line["to"] == "withdrawn"
+            if line["kind"] == "window_cases.counted" and line["department"] in told:
+                told[line["department"]]["window received"] += line.get("received") or 0
+                told[line["department"]]["window finished"] += line.get("finished") or 0
+        return told
+
+
+def _in(at: str, month: str) -> bool:
+    return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(BEIJING).strftime("%Y-%m") == month
+
+
+async def make_town(house: House) -> Town:
+    """`first`: nobody has to come, three working days; `second`: one visit, no limit. The core counts the windows of both."""
+    resident, own = await make_resident(house), uuid.uuid4().hex[:8]
+    departments = {"first": f"测试一局{own}", "second": f"测试二局{own}"}
+    three = {"days": 3, "unit": "working_days", "text": "3 个工作日"}
+    elements: dict[str, Json] = {
+        "first": {"visits": 0, "promised_limit": three, "statutory_limit": {**three, "days": 20}},
+        "second": {"visits": 1, "promised_limit": None, "statutory_limit": None},
+    }
+    items = {which: await make_item(house, materials=[], department={"name": name}, **elements[which]) for which, name in departments.items()}
+    cases = {which: [await _walk(house, resident, items[which], way) for way in ways] for which, ways in WAYS.items()}
+    month = now().astimezone(BEIJING).strftime("%Y-%m")
+    return Town(house, resident, month, departments, items, cases)
+
+
+async def _walk(house: House, resident: Resident, item: Json, way: tuple[str, ...]) -> str:
+    filed = await resident.submit((await begin(resident, item, {"street": "和平路 1 号"}))["id"])
+    assert filed.status == 201, filed.body
+    case_no = str(filed.json["case_no"])
+    for to in way:
+        if to == "withdrawn":
+            assert (await post(resident, f"/v1/cases/{case_no}/withdraw", {})).status == 200
+        else:
+            await house.move(case_no, to, **({"findings": FINDINGS} if to == "corrections" else {}))
+    return case_no
+
+
+async def windows(town: Town, which: str, **told: int | None) -> None:
+    await town.house.world("POST", "/world/core/window-cases", {"department": town.departments[which], "month": town.month, **told})
+
+
+async def shown(desk: Desk, department: str, **query: str) -> Json:
+    asked = "&".join(f"{name}={value}" for name, value in {"department": department, **query}.items() if value)
+    answer = await desk.api("GET", f"/staff/v1/supervision?{asked}")
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+def figure(told: Json, own: str) -> Json:
+    return next(one for one in told["figures"] if one["id"] == own)
+
+
+@asynccontextmanager
+async def inside(stack: Stack) -> AsyncIterator[Deps]:
+    """What the worker has, from the same environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in stack.env.items():
+            patch.setenv(name, value)
+        deps = wiring.build(settings.load())
+    try:
+        yield deps
+    finally:
+        await deps.close()
+
+
+async def all_told(desk: Desk, town: Town) -> None:
+    """Every move of the ledger has become a fact."""
+    by_hand = await town.by_hand()
+
+    async def same() -> bool:
+        told = [await shown(desk, name) for name in town.departments.values()]
+        return [(one["received"], one["finished"], one["withdrawn"], one["second_notices"]) for one in told] == [
+            (by_hand[name]["received"], by_hand[name]["finished"], by_hand[name]["withdrawn"], by_hand[name]["second"])
+            for name in town.departments.values()
+        ]
+
+    await until(same, 40)
+
+
+async def test_every_figure_is_what_a_count_by_hand_over_the_ledger_gives(house: House) -> None:
+    town, desk = await make_town(house), await make_desk(house, "supervisor")
+    await windows(town, "first", received=4, finished=3)
+    await windows(town, "second", received=10, finished=6)
+    by_hand = await town.by_hand()
+    assert sum(one["received"] for one in by_hand.values()) == 12
+    await all_told(desk, town)
+
+    async def asked_anew() -> Json:
+        told = await shown(desk, town.departments["first"])
+        return told if figure(told, "applied_online")["denominator"] == by_hand[town.departments["first"]]["received"] + 4 else None
+
+    await until(asked_anew)
+    for which, name in town.departments.items():
+        told, hand = await shown(desk, name), by_hand[name]
+        total_received, total_finished = hand["received"] + hand["window received"], hand["finished"] + hand["window finished"]
+        assert told["results"] == {to: hand[f"result {to}"] for to in FINISHED if hand[f"result {to}"]}
+        applied, finished = figure(told, "applied_online"), figure(told, "finished_online")
+        assert (applied["numerator"], applied["denominator"], applied["unknown"]) == (hand["received"], total_received, 0)
+        assert applied["value"] == round(hand["received"] / total_received, 4)
+        whole = hand["finished"] if which == "first" else 0  # who must come once has not been through it online
+        assert (finished["numerator"], finished["denominator"], finished["value"]) == (whole, total_finished, round(whole / total_finished, 4))
+        in_time = figure(told, "in_time")
+        accepted_first = sum("accepted" in way and any(to in FINISHED for to in way) for way in WAYS[which])
+        limited = accepted_first if which == "first" else 0
+        assert (in_time["numerator"], in_time["denominator"], in_time["unknown"]) == (limited, limited, hand["finished"] - limited)
+        wholly, visits = figure(told, "wholly_online"), figure(told, "visits_average")
+        assert (wholly["numerator"], wholly["denominator"], wholly["unknown"]) == (int(which == "first"), 1, 0)
+        assert visits["value"] == (0 if which == "first" else 1)
+        assert [row["department"] for row in told["departments"]] == [name]
+        assert all(told[part]["known"] for part in ("satisfaction", "delivery_failures", "assistant_misses"))
+
+
+async def test_both_departments_together_are_the_sum_and_scopes_hide_the_other(house: House) -> None:
+    town = await make_town(house)
+    names = town.departments
+    both = await make_desk(house, "supervisor", scope=Scope(frozenset(names.values()), frozenset({"*"})))
+    one = await make_desk(house, "department", scope=Scope(frozenset({names["first"]}), frozenset({"*"})))
+    await windows(town, "first", received=1, finished=1)
+    await windows(town, "second", received=2, finished=2)
+    await all_told(both, town)
+    hand = await town.by_hand()
+
+    async def together() -> Json:
+        told = await shown(both, "")
+        return told if figure(told, "applied_online")["value"] is not None else None
+
+    told = await until(together)
+    assert told["received"] == 12 and told["finished"] == sum(row["finished"] for row in hand.values())
+    assert figure(told, "applied_online")["denominator"] == 15
+    assert {row["department"] for row in told["departments"]} == set(names.values())
+    mine = await shown(one, "")
+    assert mine["received"] == hand[names["first"]]["received"] and [row["department"] for row in mine["departments"]] == [names["first"]]
+    assert (await shown(one, names["second"]))["received"] == 0
+    window = await make_desk(house, "window")
+    assert (await window.api("GET", "/staff/v1/supervision")).status == 403
+    assert (await house.api("GET", "/staff/v1/supervision")).status == 401
+    for wrong in ("month=2026-13", "month=2026-11&year=2026", "month=2999-01", "year=2999", "days=3"):
+        assert (await both.api("GET", f"/staff/v1/supervision?{wrong}")).status == 422, wrong
+
+
+async def test_a_total_that_nobody_told_is_unknown_and_never_nought(house: House) -> None:
+    town, desk = await make_town(house), await make_desk(house, "supervisor")
+    name = town.departments["first"]
+    await all_told(desk, town)
+    await windows(town, "first", received=None, finished=2)
+
+    async def half_known() -> Json:
+        told = await shown(desk, name)
+        known = figure(told, "finished_online")["value"] is not None
+        return told if known and figure(told, "applied_online")["value"] is None else None
+
+    told = await until(half_known)
+    applied = figure(told, "applied_online")
+    assert applied["denominator"] is None and name in applied["text"] and applied["text"].startswith("未知")
+    await house.faults(core={"down": True})
+
+    async def away() -> Json:
+        told = await shown(desk, name)
+        return told if "没有回应" in figure(told, "finished_online")["text"] else None
+
+    told = await until(away)
+    assert told["received"] == 7 and figure(told, "finished_online")["value"] is None  # what is ours is told all the same
+    assert not told["core"][0]["known"]
+    await house.faults(core={})
+    empty = await shown(desk, name, month="2020-01")
+    assert figure(empty, "applied_online")["value"] is None and not empty["assistant_misses"]["known"]
+
+
+async def test_the_public_sees_definitions_and_no_small_numbers(house: House) -> None:
+    town, desk = await make_town(house), await make_desk(house, "supervisor")
+    await all_told(desk, town)
+    answer = await house.api("GET", f"/open/v1/figures?month={town.month}")
+    assert answer.status == 200, answer.body
+    told = answer.json
+    assert all(one["definition"] and one["name"] for one in told["figures"]) and told["as_of"] and told["licence"] and not told["kept"]
+    rows = {row["department"]: row for row in told["departments"]}
+    small = rows[town.departments["second"]]  # five were filed, two are done
+    assert small["received"] in (5, None) and small["finished"] is None
+    assert figure(small, "in_time")["value"] is None and "不公布" in figure(small, "finished_online")["text"]
+    assert rows[town.departments["first"]]["received"] == 7
+    assert town.resident.person["name"] not in answer.body.decode() and town.cases["first"][0] not in answer.body.decode()
+
+
+async def test_a_case_near_its_day_and_past_it_is_warned_of_once_for_each_level(house: House, stack: Stack) -> None:
+    town, desk = await make_town(house), await make_desk(house, "supervisor")
+    await all_told(desk, town)
+    places = Scope(frozenset({town.departments["first"]}), frozenset({"*"}))
+    own, other = (
+        await make_desk(house, "department", scope=places),
+        await make_desk(house, "department", scope=Scope(frozenset({"别的局"}), frozenset({"*"}))),
+    )
+    waits = town.cases["first"][1]  # accepted, three working days
+    async with inside(stack) as deps:
+        await deps.mongo["case_facts"].update_one(
+            {"case_no": waits}, {"$set": {"near_at": now() - timedelta(days=30), "due_at": now() - timedelta(days=20)}}
+        )
+        before = await deps.mongo["cases"].find_one({"case_no": waits})
+        await asyncio.gather(*(jobs_supervision.look_for_warnings(deps) for _ in range(3)))
+        await jobs_supervision.look_for_warnings(deps)
+        assert await deps.mongo["cases"].find_one({"case_no": waits}) == before
+    page = (await own.api("GET", "/staff/v1/supervision/warnings")).json
+    mine = [one for one in page["items"] if one["case_no"] == waits]
+    assert sorted(one["level"] for one in mine) == ["escalated", "red", "yellow"] and all(one["is_open"] for one in mine)
+    late = next(row for row in (await shown(desk, town.departments["first"]))["due"] if row["step"] == "accepted")
+    assert (late["overdue"], late["past_legal"]) == (1, 0)
+    red = (await own.api("GET", "/staff/v1/supervision/warnings?level=red&limit=1")).json
+    assert [one["level"] for one in red["items"]] == ["red"] and red["next_cursor"]
+    assert (await own.api("GET", f"/staff/v1/supervision/warnings?level=red&limit=1&cursor={red['next_cursor']}")).json["items"] == []
+    path = f"/staff/v1/supervision/warnings/{red['items'][0]['id']}/seen"
+    for _ in range(2):
+        noted = await own.api("POST", path, {"note": "已催办"})
+        assert noted.status == 200 and [(one["note"], one["mine"]) for one in noted.json["seen"]] == [("已催办", True)], noted.body
+    assert (await other.api("POST", path, {"note": "看"})).json["code"] == "warning_unknown"
+    assert (await own.api("POST", path, {"note": ""})).status == 422
+    assert (await other.api("GET", "/staff/v1/supervision/warnings")).json["items"] == []
+    await house.move(waits, "approved")
+
+    async def closed() -> bool:
+        items: list[Json] = (await own.api("GET", "/staff/v1/supervision/warnings")).json["items"]
+        return not any(one["is_open"] for one in items if one["case_no"] == waits)
+
+    await until(closed)
+
+
+async def test_a_month_that_was_kept_is_made_again_from_the_cases_and_is_equal(house: House, stack: Stack) -> None:
+    town, desk = await make_town(house), await make_desk(house, "supervisor")
+    await windows(town, "first", received=4, finished=3)
+    await all_told(desk, town)
+    over = bounds(town.month)[1] + timedelta(days=1)
+    async with inside(stack) as deps:
+        await deps.mongo["supervision_snapshots"].delete_one({"_id": town.month})
+        assert await supervision_snapshot.take(deps, town.month) == "not_over"
+        assert await supervision_snapshot.take(deps, town.month, at=over) == "kept"
+        assert await supervision_snapshot.take(deps, town.month, at=over) == "already"
+        assert await supervision_snapshot.check(deps, town.month) == []
+        kept: Any = await deps.supervising.snapshots.of_month(town.month)
+        live = (await shown(desk, town.departments["first"]))["received"]
+        assert sum(n for *key, n in kept["groups"]["received"] if key[0] == town.departments["first"]) == live == 7
+        await deps.mongo["case_facts"].delete_many({"department": town.departments["first"]})  # the facts are not what it is made from
+        assert await supervision_snapshot.check(deps, town.month) == []
+        public = (await house.api("GET", f"/open/v1/figures?month={town.month}")).json
+        assert public["kept"] and public["hash"] == kept["hash"]
+        await house.move(town.cases["first"][0], "accepted")
+        moved = town.cases["first"][0]
+        await until(lambda: _at(town.resident, moved, "accepted"))
+        assert any("办件的记录不同" in one for one in await supervision_snapshot.check(deps, town.month) or ())
+        await deps.mongo["supervision_snapshots"].delete_one({"_id": town.month})
+        assert await supervision_snapshot.check(deps, town.month) is None
+
+
+async def _at(resident: Resident, case_no: str, state: str) -> bool:
+    return bool((await resident.api("GET", f"/v1/cases/{case_no}")).json["state"] == state)
