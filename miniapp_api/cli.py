@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from kit import log as kit_log
-from miniapp_api import cli_calendar, cli_kiosk, cli_notify, cli_payments, cli_privacy, cli_staff
+from miniapp_api import cli_calendar, cli_kiosk, cli_notify, cli_payments, cli_privacy, cli_staff, cli_supervision
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="掌办：微信、支付宝城市服务小程序后端。")
 
@@ -25,6 +25,7 @@ app.add_typer(cli_notify.app, name="notify")
 app.add_typer(cli_payments.app, name="payments")
 app.add_typer(cli_privacy.app, name="privacy")
 app.add_typer(cli_staff.app, name="staff")
+app.add_typer(cli_supervision.app, name="supervision")
 _Api = Annotated[str, typer.Option(help="运行着的 API 的地址")]
 _API = f"http://127.0.0.1:{os.environ.get('ZHANGBAN_PORT') or 8000}"
 _DATA = Path(os.environ.get("ZHANGBAN_DATA") or ".data")
