@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from appointments.slot_store import hall_row
@@ -13,6 +13,7 @@ from kit.crypto import Keyring
 from kit.mongo import AFTER, ASCENDING, DESCENDING, DuplicateKeyError, IndexModel, Mongo, Tx
 
 _TEXT = {"$type": "string"}
+_LONGEST = timedelta(days=1)  # of a slot
 INDEXES = {
     "appointments": [
         IndexModel([("only", ASCENDING)], name="one_live_of_a_person_and_item", unique=True, partialFilterExpression={"only": _TEXT}),
@@ -79,6 +80,16 @@ class Appointments:
         if last is not None:
             wanted["$or"] = [{"starts_at": {"$lt": last[0]}}, {"starts_at": last[0], "_id": {"$lt": last[1]}}]
         return [_appointment(row) async for row in self._rows.find(wanted).sort([("starts_at", -1), ("_id", -1)]).limit(limit)]
+
+    async def coming(self, subject_key: str, since: datetime, limit: int) -> list[Appointment]:
+        """Live ones that end later than `since`, the soonest first."""
+        wanted = {
+            "subject_key": subject_key,
+            "starts_at": {"$gte": since - _LONGEST},
+            "ends_at": {"$gt": since},
+            "state": {"$in": [one.value for one in LIVE]},
+        }
+        return [_appointment(row) async for row in self._rows.find(wanted).sort([("starts_at", ASCENDING), ("_id", ASCENDING)]).limit(limit)]
 
     async def live_of(self, tx: Tx | None, visitor_id: str) -> list[Appointment]:
         wanted = {"visitor_id": visitor_id, "state": {"$in": [one.value for one in LIVE]}}

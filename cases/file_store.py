@@ -132,6 +132,12 @@ class Files:
         found = self._files.find({"owner": owner, "state": {"$in": SEEN}}).sort("created_at", ASCENDING)
         return [opened async for row in found if (opened := self._opened(row)) is not None]
 
+    async def saved(self, owner: str, limit: int) -> list[dict[str, Any]]:
+        """The newest that may be used: `_id`, `name`, `size`, `media_type`, `pages`, `created_at`, `used_by`."""
+        shown = dict.fromkeys(("name", "size", "media_type", "pages", "created_at", "used_by"), 1)
+        found = self._files.find({"owner": owner, "state": "ready"}, shown).sort("created_at", -1).limit(limit)
+        return [row | {"name": self._keys.open(row["name"], f"files/name/{row['_id']}")} async for row in found]
+
     # use
 
     async def keep(self, file_id: str) -> None:

@@ -103,6 +103,11 @@ class Parcels:
         """The oldest first."""
         return [self._parcel(row) async for row in self._parcels.find({"request_id": request_id}).sort("created_at", ASCENDING)]
 
+    async def under_way(self, subject_key: str, limit: int) -> list[Parcel]:
+        """Of one's own those that are not over, the newest first."""
+        wanted = {"subject_key": subject_key, "state": {"$nin": [one.value for one in OVER]}}
+        return [self._parcel(row) async for row in self._parcels.find(wanted).sort("created_at", DESCENDING).limit(limit)]
+
     async def of_bill(self, tx: Tx, bill_id: str) -> Parcel | None:
         row = await self._parcels.find_one({"bill_id": bill_id}, session=tx)
         return self._opened(row)

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
         max_length=2000,
     )
     packages: str = ""  # path of the operators' file of theme packages; empty: the built-in one
+    recommendations: str = ""  # path of the operators' file of recommendations on the personal page; empty: the built-in one
     everyday_words: str = ""  # path of the operators' own everyday names, a file or a folder of .txt files, beside the built-in ones
 
     mongo_url: str = Field(default="", validation_alias="MONGO_URL")
@@ -171,6 +172,8 @@ def check(settings: Settings) -> None:
     problems = [f"缺少设置 {name}：请在环境变量中给出（见 docs/operations.md）" for name, value in needed.items() if not value]
     if settings.packages and not Path(settings.packages).is_file():
         problems.append("ZHANGBAN_PACKAGES 指向的文件不存在：请检查路径，或删去此设置以使用内置的一件事清单")
+    if settings.recommendations and not Path(settings.recommendations).is_file():
+        problems.append("ZHANGBAN_RECOMMENDATIONS 指向的文件不存在：请检查路径，或删去此设置以使用内置的推荐")
     if settings.everyday_words and not Path(settings.everyday_words).exists():
         problems.append("ZHANGBAN_EVERYDAY_WORDS 指向的文件或文件夹不存在：请检查路径，或删去此设置")
     problems += _keys(settings) + _assistant(settings) + _files(settings)

@@ -152,11 +152,15 @@ class Preferred(Asked):
     kinds_off: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,39}$")]], Field(max_length=50)] = Field(
         default=[], description="不要推送的消息种类；收件箱里仍然有"
     )
+    recommendations: bool | None = Field(default=None, description="个人网页上的推荐：false 全部关闭；不写：不改")
+    recommendations_off: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,39}$")]], Field(max_length=200)] | None = Field(
+        default=None, description="不再推荐的规则；不写：不改，[]：全部恢复"
+    )
 
-    @field_validator("channels", "kinds_off")
+    @field_validator("channels", "kinds_off", "recommendations_off")
     @classmethod
-    def _each_once(cls, given: list[str]) -> list[str]:
-        if len(set(given)) < len(given):
+    def _each_once(cls, given: list[str] | None) -> list[str] | None:
+        if given is not None and len(set(given)) < len(given):
             raise ValueError("twice")
         return given
 

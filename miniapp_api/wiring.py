@@ -44,6 +44,7 @@ from miniapp_api import (
     wiring_complaints,
     wiring_delivery,
     wiring_files,
+    wiring_home,
     wiring_notify,
     wiring_pay,
     wiring_ratings,
@@ -63,6 +64,7 @@ from miniapp_api.wiring_appointments import Appointing
 from miniapp_api.wiring_cases import Applying
 from miniapp_api.wiring_complaints import Complaining
 from miniapp_api.wiring_delivery import Delivering
+from miniapp_api.wiring_home import Homing
 from miniapp_api.wiring_ratings import Rating
 from miniapp_api.wiring_supervision import Supervising
 from notify.broadcast_store import Broadcasts
@@ -78,6 +80,7 @@ from residents.store import Residents
 from residents.subjects import Acting
 from staff.audit import Audit
 from staff.store import Staff
+from supervision.health_store import ItemSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ class Deps:
     rating: Rating
     complaining: Complaining
     supervising: Supervising
+    item_steps: ItemSteps
+    homing: Homing
     reconciliations: Reconciliations
     discrepancies: Discrepancies
     keys: Keyring
@@ -175,6 +180,7 @@ def build(settings: Settings) -> Deps:
     applying = wiring_cases.applying(mongo, keys, box, core, (cases, files, residents, supervising.supervised))
     words = [Path(settings.everyday_words)] if settings.everyday_words else []
     catalogue = Catalogue(content, Finder(content, tallies, words), keep=settings.guide_cache_seconds)
+    packages = Packages(catalogue, PackageFile(Path(settings.packages) if settings.packages else BUILT_IN))
     accounts = settings.wechat_message_accounts()[0]
     callers = {
         one.name: wechat if one.appid == settings.wechat_appid else WeChat(http, redis, WeChatAccount(settings.wechat_url, one.appid, one.secret))
@@ -211,7 +217,7 @@ def build(settings: Settings) -> Deps:
         publications=Publications(publication_store),
         catalogue=catalogue,
         tallies=tallies,
-        packages=Packages(catalogue, PackageFile(Path(settings.packages) if settings.packages else BUILT_IN)),
+        packages=packages,
         cases=cases,
         case_clocks=CaseClocks(mongo),
         progress_tries=Tries(redis, mongo, keys),
@@ -232,6 +238,8 @@ def build(settings: Settings) -> Deps:
         rating=wiring_ratings.rating((mongo, keys, box), core, settings.ratings),
         complaining=wiring_complaints.complaining((mongo, keys, box), core),
         supervising=supervising,
+        item_steps=ItemSteps(mongo),
+        homing=wiring_home.homing(mongo, catalogue, packages, settings.recommendations),
         reconciliations=Reconciliations(mongo),
         discrepancies=Discrepancies(mongo),
         keys=keys,

@@ -73,6 +73,12 @@ class Messages:
             wanted["at"] = {"$lt": before}
         return [row async for row in self._messages.find(wanted, {"values": 0, "fields": 0}).sort("at", -1).limit(limit)]
 
+    async def unread(self, person_id: str, among: int) -> int:
+        """How many of the `among` newest were not read yet."""
+        newest: list[dict[str, Any]] = [{"$match": {"person_id": person_id}}, {"$sort": {"at": -1}}, {"$limit": among}]
+        count: list[dict[str, Any]] = [{"$match": {"read_at": None}}, {"$count": "unread"}]
+        return next((int(row["unread"]) for row in await self._messages.aggregate([*newest, *count]).to_list(1)), 0)
+
     async def mark_read(self, own: str, person_id: str) -> bool:
         """False if there is no such message of this person; the second time keeps the first date."""
         if await self._messages.find_one({"_id": own, "person_id": person_id}, {"_id": 1}) is None:

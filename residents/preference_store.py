@@ -1,4 +1,4 @@
-"""How somebody wants to be told: one row per person, or per account while nobody stands behind it."""
+"""How somebody wants to be told, and whether anything is recommended to them: one row per person, or per account while nobody stands behind it."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from kit.clock import now
 from kit.mongo import IndexModel, Mongo
 from residents.changes import address
 
+_MOST = 200
 INDEXES: dict[str, list[IndexModel]] = {"preferences": []}
 
 
@@ -14,9 +15,19 @@ class Preferences:
         self._rows = mongo["preferences"]
 
     async def read(self, person_id: str | None, resident_id: str) -> dict[str, Any] | None:
-        """A person who never said is asked by what they said on this account before."""
-        own = await self._rows.find_one({"_id": address(person_id, resident_id)})
-        return own if own is not None or person_id is None else await self._rows.find_one({"_id": address(None, resident_id)})
+        """What a person never said is taken from what they said on this account before."""
+        own, account = address(person_id, resident_id), address(None, resident_id)
+        rows = {row["_id"]: row async for row in self._rows.find({"_id": {"$in": [own, account]}})}
+        return {**rows.get(account, {}), **rows.get(own, {})} or None
 
     async def write(self, person_id: str | None, resident_id: str, wanted: dict[str, Any]) -> None:
-        await self._rows.replace_one({"_id": address(person_id, resident_id)}, {**wanted, "at": now()}, upsert=True)
+        """What is not in `wanted` stays."""
+        await self._rows.update_one({"_id": address(person_id, resident_id)}, {"$set": {**wanted, "at": now()}}, upsert=True)
+
+    async def not_again(self, person_id: str, rule: str) -> None:
+        """No recommendation by this rule any more. At most so many: they are ids of rules of a file."""
+        row = {"_id": address(person_id, "")}
+        await self._rows.update_one(row, {"$push": {"recommendations_off": {"$each": [], "$slice": -_MOST}}}, upsert=True)
+        await self._rows.update_one(
+            {**row, "recommendations_off": {"$ne": rule}}, {"$push": {"recommendations_off": {"$each": [rule], "$slice": -_MOST}}}
+        )

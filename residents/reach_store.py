@@ -59,6 +59,6 @@ class ReachStore:
             if row.get("person_id") in own:
                 own[row["person_id"]].append(f"resident:{resident_id}")
         asked = [address for addresses in own.values() for address in addresses]
-        kept = {row["_id"]: row async for row in self._preferences.find({"_id": {"$in": asked}})}
+        kept = {row["_id"]: row async for row in self._preferences.find({"_id": {"$in": asked}, "channels": {"$exists": True}})}
         first = {address: next((kept[one] for one in addresses if one in kept), None) for address, addresses in own.items()}
         return {address: Reachable(one.accounts, one.phone, first[address]) for address, one in found.items()}

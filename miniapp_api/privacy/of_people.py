@@ -85,9 +85,9 @@ OF_PEOPLE: Mapping[str, Held] = {
     ),
     "preferences": Held(
         "contact",
-        "提醒方式",
+        "提醒方式和不再推荐的事项",
         _ACCOUNT,
-        (Part(of_addresses("_id"), shown("channels", "quiet_hours", "kinds_off", "at"), "delete"),),
+        (Part(of_addresses("_id"), shown("channels", "quiet_hours", "kinds_off", "recommendations", "recommendations_off", "at"), "delete"),),
     ),
     "policy_consents": Held(
         "consent",

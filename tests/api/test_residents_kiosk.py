@@ -154,11 +154,18 @@ async def test_texts_are_open_to_all_and_agreed_to_by_their_hash(house: House) -
 
 async def test_preferences_are_the_persons_on_every_channel(house: House) -> None:
     resident = await make_resident(house, bound=False)
-    assert (await resident.api("GET", "/v1/me/preferences")).json == {"channels": ["wechat", "alipay", "sms"], "quiet_hours": None, "kinds_off": []}
+    assert (await resident.api("GET", "/v1/me/preferences")).json == {
+        "channels": ["wechat", "alipay", "sms"],
+        "quiet_hours": None,
+        "kinds_off": [],
+        "recommendations": True,
+        "recommendations_off": [],
+    }
     wanted = {"channels": ["alipay", "wechat"], "quiet_hours": {"from": "22:00", "to": "07:30"}, "kinds_off": ["case_moved"]}
-    assert (await resident.api("PUT", "/v1/me/preferences", wanted)).json == wanted
+    kept = {**wanted, "recommendations": True, "recommendations_off": []}
+    assert (await resident.api("PUT", "/v1/me/preferences", wanted)).json == kept
     await resident.bind()
-    assert (await resident.api("GET", "/v1/me/preferences")).json == wanted, "what the account said before"
+    assert (await resident.api("GET", "/v1/me/preferences")).json == kept, "what the account said before"
     there = Resident(house, resident.person, "alipay")
     await there.log_in()
     await there.bind()
