@@ -17,6 +17,7 @@ ROWS = [
     IndexModel([("published.at", DESCENDING)], name="published", partialFilterExpression={"published.at": {"$type": "date"}}),
     IndexModel([("request_id", ASCENDING)], name="of_case"),
     IndexModel([("opened_at", ASCENDING)], name="by_age"),
+    IndexModel([("closed_at", ASCENDING)], name="by_end"),
 ]
 Departments = Collection[str] | None  # None: all
 Place = tuple[datetime, str] | None

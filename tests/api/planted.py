@@ -79,7 +79,9 @@ async def plant(house: House, channel: str = "wechat") -> Planted:
     await resident.log_in()
     await resident.bind()
     own = {"name": name, "id_number": person["id_number"], "phone": person["phone"]}
-    planted = Planted(resident, own | {what: word() for what in ("address", "corrected", "file", "question", "chat", "reason", "purpose", "door")})
+    planted = Planted(
+        resident, own | {what: word() for what in ("address", "corrected", "file", "question", "chat", "reason", "purpose", "door", "thought")}
+    )
     await _apply(planted)
     await _say(planted)
     await _pay(planted)
@@ -93,8 +95,25 @@ async def plant(house: House, channel: str = "wechat") -> Planted:
         return [one for one in await resident.inbox() if one["case_no"] == planted.ids["case_no"]]
 
     await until(told)
+    await _rate(planted)
     await _mail(planted)
     return planted
+
+
+async def _rate(planted: Planted) -> None:
+    """Bad, so that it is put right."""
+
+    async def may() -> bool:
+        seen = await planted.resident.api("GET", f"/v1/cases/{planted.ids['case_no']}/ratings")
+        return bool(seen.json["stages"][0]["may_rate"])
+
+    await until(may)
+    thought = {"stage": "acceptance", "grade": 1, "indicators": ["slow"], "text": f"等了很久{planted.canaries['thought']}"}
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    rated = await planted.resident.api("POST", f"/v1/cases/{planted.ids['case_no']}/rating", thought, headers=headers)
+    assert rated.status == 201, rated.body
+    planted.ids["rating_id"] = rated.json["id"]
+    assert (await planted.resident.api("POST", f"/v1/cases/{planted.ids['case_no']}/rating/decline", {"stage": "result"})).status == 200
 
 
 async def _mail(planted: Planted) -> None:
