@@ -85,6 +85,10 @@ class Drafts:
         update = {"$set": change, "$inc": {"version": 1}}
         return self._opened(await self._drafts.find_one_and_update(as_read, update, return_document=AFTER, session=tx))
 
+    async def passed_check(self, draft_id: str) -> None:
+        """A pre-check found nothing that stands in the way; the first time counts."""
+        await self._drafts.update_one({"_id": draft_id, "checked_at": {"$exists": False}}, {"$set": {"checked_at": now()}})
+
     async def submitted(self, tx: Tx, draft: Mapping[str, Any], request_id: str) -> None:
         """Raises LookupError when it is not open any more, or was changed since it was read."""
         as_read = {"_id": draft["_id"], "state": "open", "version": draft["version"]}

@@ -158,6 +158,7 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
             every(1.0, deps.catalogue.refresh, "catalogue not refreshed"),
             every(1.0, deps.publications.refresh, "publications not refreshed"),
             every(60.0, deps.catalogue.finder.write_down),
+            every(5.0, deps.item_steps.write_down, "steps of items not counted"),
             every(60.0, deps.workdays.refresh, "calendar not refreshed"),
         )
         watch.extend(asyncio.create_task(job) for job in kept)
@@ -178,6 +179,7 @@ def create_app(deps: Deps, name: str = "zhangban") -> Sanic[Any, Any]:
         await asyncio.gather(*watch, return_exceptions=True)
         with suppress(PyMongoError):
             await deps.catalogue.finder.write_down()
+            await deps.item_steps.write_down()
 
     app.before_server_start(begin)
     app.before_server_stop(finish)

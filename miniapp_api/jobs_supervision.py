@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from kit.clock import now
 from kit.outbox import Handler
+from miniapp_api import item_steps
 from miniapp_api.supervised import count_anew
 from miniapp_api.supervision_snapshot import keep_by_itself
 from miniapp_api.wiring import Deps
@@ -24,6 +25,7 @@ def repeated(deps: Deps) -> Sequence[tuple[float, Callable[[], Awaitable[None]],
     """(seconds between two looks, what is done, what the log says when it fails)"""
     return (
         (WARN_SECONDS, lambda: look_for_warnings(deps), "cases near their due day not looked for"),
+        (item_steps.WATCH_SECONDS, lambda: item_steps.watch(deps), "items over their limits not looked for"),
         (SNAPSHOT_SECONDS, lambda: keep_by_itself(deps), "figures of the month not kept"),
     )
 

@@ -16,6 +16,7 @@ from payments import discrepancy_store, order_store, reconcile_store, refund_sto
 from residents import store as residents_store
 from staff import audit as staff_audit
 from staff import store as staff_store
+from supervision import health_store
 
 STORES = (
     *(outbox, idempotency, workdays, blobs),
@@ -23,6 +24,6 @@ STORES = (
     *(cases_store, draft_store, act_store, licence_store, file_store, people_store, clock_store, progress_tries),
     *(notify_store, consent_store, reminder_store, broadcast_store, bot_store, wechat_store),
     *(order_store, refund_store, reconcile_store, discrepancy_store, parcel_store),
-    *(*wiring_appointments.STORES, *wiring_ratings.STORES, *wiring_complaints.STORES, *wiring_supervision.STORES),
+    *(*wiring_appointments.STORES, *wiring_ratings.STORES, *wiring_complaints.STORES, *wiring_supervision.STORES, health_store),
     *(staff_store, staff_audit, privacy_store),
 )

@@ -13,7 +13,7 @@ from content.standing import to_apply
 from core.licences import Licence
 from kit.clock import at_edge
 from kit.errors import FieldError, Forbidden, Invalid, Outside
-from miniapp_api import draft_view
+from miniapp_api import draft_view, item_steps
 from miniapp_api.draft_view import View
 from miniapp_api.gate import Call, Routes
 from miniapp_api.may import may_apply, may_show_licences, wait_not
@@ -79,11 +79,17 @@ async def change(call: Call, draft_id: str) -> Draft:
 
 @routes.add("POST", "/v1/drafts/<draft_id:str>/precheck", who="resident", summary="预审：提交前一次说清全部问题", body=NoBody, reply=Prechecked)
 async def check(call: Call, draft_id: str) -> Prechecked:
-    owner = owner_of(call)
+    owner, steps = owner_of(call), call.deps.item_steps
     draft = await drafts.open_draft(call.deps.applying.desk.drafts, draft_id, owner)
-    seen = await draft_view.view(call.deps, draft, owner, to_submit=draft["state"] == "open")
-    ours, theirs = await asyncio.gather(draft_view.found_by_us(call.deps, seen, owner), _by_core(call, seen))
+    codes = item_steps.codes_of(draft, draft_view.to_hand_in(draft))
+    async with item_steps.counted(steps, codes, "check"):
+        seen = await draft_view.view(call.deps, draft, owner, to_submit=draft["state"] == "open")
+        ours, theirs = await asyncio.gather(draft_view.found_by_us(call.deps, seen, owner), _by_core(call, seen))
     found = [FoundProblem(field=one.field, message=one.message, source=one.source, blocks=one.blocks) for one in [*ours, *(theirs or ())]]
+    blocked, silent = any(one.blocks for one in found), theirs is None and call.resident.person_id is not None
+    item_steps.pre_checked(steps, codes, blocked=blocked, core_silent=silent)
+    if not blocked and codes and "checked_at" not in draft:
+        await call.deps.applying.desk.drafts.passed_check(draft_id)
     return Prechecked(findings=found, core_checked=theirs is not None)
 
 
@@ -92,7 +98,10 @@ async def submit_draft(call: Call, draft_id: str) -> Submitted:
     if call.resident.person_id is None:
         raise Forbidden("real_name_needed", "提交申请前请先完成实名认证")
     draft = await drafts.open_draft(call.deps.applying.desk.drafts, draft_id, owner_of(call))
-    filed = await submit(call.deps.applying.filing, await asked_of(call, draft))
+    codes = item_steps.codes_of(draft, draft_view.to_hand_in(draft))
+    async with item_steps.counted(call.deps.item_steps, codes, "submit"):
+        filed = await submit(call.deps.applying.filing, await asked_of(call, draft))
+    item_steps.submitted(call.deps.item_steps, codes, filed)
     if draft["project_code"] is not None:
         return _submitted_together(draft, several_cases(filed, may_wait=wait_not(call)))
     return _submitted(one_case(filed, may_wait=wait_not(call)))

@@ -86,5 +86,8 @@ async def difference(call: Call, code: str) -> Raw:
 )
 async def guide(call: Call, code: str) -> Raw:
     if call.query.form == "short":
-        return Raw(orjson.dumps(await call.deps.catalogue.short(code, call.query.situation)))
-    return Raw(await call.deps.catalogue.guide(code, call.query.situation))
+        body = orjson.dumps(await call.deps.catalogue.short(code, call.query.situation))
+    else:
+        body = await call.deps.catalogue.guide(code, call.query.situation)
+    call.deps.item_steps.add(code, "read", "read")
+    return Raw(body)

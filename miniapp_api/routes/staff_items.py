@@ -7,9 +7,10 @@ from content.closures import Closure, Wish
 from content.standing import standing, unknown_item
 from kit.clock import at_edge
 from kit.errors import FieldError, Invalid
+from miniapp_api import item_health_view
 from miniapp_api.gate import Call, Routes
-from miniapp_api.shapes_staff_items import CloseItem, ItemClosure, ItemClosures
-from staff.roles import within
+from miniapp_api.item_health_view import is_mine
+from miniapp_api.shapes_staff_items import CloseItem, HealthListQuery, HealthQuery, ItemClosure, ItemClosures, ItemHealth, ItemsHealth
 
 routes = Routes()
 _CLOSURE = "/staff/v1/items/<code:str>/closure"
@@ -46,19 +47,38 @@ async def reopen(call: Call, code: str) -> ItemClosure:
     return _told(code, item, None)
 
 
+@routes.add(
+    "GET",
+    "/staff/v1/items/health",
+    who="staff",
+    may="supervision.read",
+    summary="运行监控：各事项网上办理的出错、流失和用时",
+    query=HealthListQuery,
+    reply=ItemsHealth,
+)
+async def every_health(call: Call) -> ItemsHealth:
+    return await item_health_view.listed(call, call.query)
+
+
+@routes.add(
+    "GET",
+    "/staff/v1/items/<code:str>/health",
+    who="staff",
+    may="supervision.read",
+    summary="运行监控：一个事项",
+    query=HealthQuery,
+    reply=ItemHealth,
+)
+async def one_health(call: Call, code: str) -> ItemHealth:
+    return await item_health_view.of_one(call, await own(call, code), call.query.days)
+
+
 async def own(call: Call, code: str) -> dict[str, Any]:
     """The item, where the caller's scope covers it. Raises NotFound otherwise."""
     item = (await standing(call.deps.content, code)).item
     if not is_mine(call, item):
         raise unknown_item()
     return item
-
-
-def is_mine(call: Call, item: dict[str, Any] | None) -> bool:
-    """What is in no catalogue any more is for those who may see everything."""
-    if item is None:
-        return within(call.staff.scope, None, None)
-    return within(call.staff.scope, item["department"]["name"], (item["region"] or {}).get("code"))
 
 
 def _told(code: str, item: dict[str, Any] | None, closure: Closure | None) -> ItemClosure:
