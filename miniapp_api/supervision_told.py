@@ -24,10 +24,12 @@ def places_of(scope: Scope, department: str | None = None) -> Places:
     return Places(scope.departments, scope.regions, department or None)
 
 
-async def told(deps: Deps, months: Sequence[str], places: Places, moment: datetime) -> Report:
-    """`months` in order; what is due is due at `moment`. Parts that cannot be had say so, the rest is told."""
+async def told(deps: Deps, months: Sequence[str], places: Places, moment: datetime) -> tuple[Report, str]:
+    """(the report, when it was counted). `months` in order; what is due is due at `moment`. Parts that cannot be had say so, the rest is told."""
     inputs = await inputs_of(deps, months)
-    return report(await deps.supervising.facts.groups(months, moment, places.department), inputs, places)
+    groups, counted_at = await deps.supervising.kept.months(months)
+    groups.due = await deps.supervising.facts.due(moment, places.department)
+    return report(groups, inputs, places), at_edge(counted_at)
 
 
 async def inputs_of(deps: Deps, months: Sequence[str]) -> Inputs:
@@ -62,10 +64,10 @@ def months_of(month: str, year: str, moment: datetime) -> tuple[str, list[str]]:
 
 async def for_public(deps: Deps, period: str, months: Sequence[str]) -> tuple[Report, Mapping[str, Any]]:
     """A month that was kept is told as it was kept. (the report, about it)"""
-    moment, licence = now(), deps.settings.open_data_licence
+    licence = deps.settings.open_data_licence
     kept = await deps.supervising.snapshots.of_month(period) if len(months) == 1 else None
     if kept is not None:
         found = report(to_groups(kept["groups"]), unpack(kept["inputs"]), EVERYWHERE)
         return found, {"period": period, "as_of": at_edge(kept["taken_at"]), "kept": True, "hash": kept["hash"], "licence": licence}
-    found = await told(deps, months, EVERYWHERE, moment)
-    return found, {"period": period, "as_of": at_edge(moment), "kept": False, "hash": None, "licence": licence}
+    found, as_of = await told(deps, months, EVERYWHERE, now())
+    return found, {"period": period, "as_of": as_of, "kept": False, "hash": None, "licence": licence}

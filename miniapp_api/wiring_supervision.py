@@ -10,6 +10,7 @@ from kit.workdays import Workdays
 from miniapp_api.supervised import Supervised
 from miniapp_api.supervision_inputs import ItemCounts, MonthsOfCore
 from supervision import snapshot_store, store, warning_store
+from supervision.kept import Kept
 from supervision.snapshot_store import Snapshots
 from supervision.store import Facts
 from supervision.warning_store import Warnings
@@ -20,6 +21,7 @@ STORES = (store, warning_store, snapshot_store)
 @dataclass(frozen=True, slots=True)
 class Supervising:
     facts: Facts
+    kept: Kept
     warnings: Warnings
     snapshots: Snapshots
     supervised: Supervised
@@ -32,5 +34,11 @@ def supervising(mongo: Mongo, core: Core, parts: tuple[Content, Workdays]) -> Su
     content, workdays = parts
     facts = Facts(mongo)
     return Supervising(
-        facts, Warnings(mongo), Snapshots(mongo), Supervised(facts, content, workdays), MonthsOfCore(CoreTallies(core)), ItemCounts(content)
+        facts,
+        Kept(facts),
+        Warnings(mongo),
+        Snapshots(mongo),
+        Supervised(facts, content, workdays),
+        MonthsOfCore(CoreTallies(core)),
+        ItemCounts(content),
     )

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from kit.clock import at_edge, now
+from kit.clock import now
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Routes
 from miniapp_api.shapes_supervision import (
@@ -36,8 +36,8 @@ async def look(call: Call) -> SupervisionTold:
     query: SupervisionQuery = call.query
     moment = now()
     period, months = months_of(query.month, query.year, moment)
-    found = await told(call.deps, months, places_of(call.staff.scope, query.department), moment)
-    return for_staff(found, period, query.department, at_edge(moment))
+    found, as_of = await told(call.deps, months, places_of(call.staff.scope, query.department), moment)
+    return for_staff(found, period, query.department, as_of)
 
 
 @routes.add("GET", "/open/v1/figures", who="anyone", summary="公开的效能指标，附定义和日期", query=FiguresQuery, reply=OpenFigures)

@@ -20,6 +20,7 @@ from miniapp_api.supervised import Supervised, count_anew, fact_of, rebuild
 from supervision import store as facts_module
 from supervision.facts import Row
 from supervision.figures import fold
+from supervision.kept import Kept
 from supervision.store import Facts
 from tests.cases.sendings import make_sending, record
 from tests.cases.test_projection import histories, tellings
@@ -158,9 +159,11 @@ async def test_the_store_counts_what_a_fold_over_the_facts_counts(mongo: Mongo, 
     for months in (["2026-03"], ["2026-02", "2026-03", "2026-04"], ["2026-01"]):
         for moment in (BEGAN, BEGAN + timedelta(days=20), BEGAN + timedelta(days=90)):
             rows = await facts(mongo)
-            assert await supervised.facts.groups(months, moment) == fold(rows, months, moment)
-            assert await supervised.facts.groups(months, moment, "二局") == fold([], months, moment)
-    due = (await supervised.facts.groups(["2026-03"], BEGAN + timedelta(days=90))).due
+            groups, _ = await Kept(supervised.facts).months(months)
+            groups.due = await supervised.facts.due(moment)
+            assert groups == fold(rows, months, moment)
+            assert await supervised.facts.due(moment, "二局") == {}
+    due = await supervised.facts.due(BEGAN + timedelta(days=90))
     assert sum(due.values()) > 0 and any(key[4] for key in due)
 
 
