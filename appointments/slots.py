@@ -29,8 +29,10 @@ class SlotReader:
         self._core = core
         self._asked: dict[tuple[str, date, date], tuple[float, asyncio.Task[None]]] = {}
 
-    async def look(self, item_code: str, first: date, last: date) -> Seen:
-        """Days both included. Raises NotReached where the core is away and nothing is remembered of these days."""
+    async def look(self, item_code: str, first: date, last: date, *, anew: bool = False) -> Seen:
+        """Days both included. `anew`: an answer of just now is not enough. Raises NotReached where the core is away and nothing is remembered."""
+        if anew:
+            self._asked.pop((item_code, first, last), None)
         span = day_span(first, last)
         try:
             await self.refresh(item_code, first, last)

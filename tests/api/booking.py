@@ -11,6 +11,12 @@ from tests.api.applying import FORM, make_item
 from tests.api.house import Answer, House, Json, Resident, make_resident, until
 
 
+def saturday() -> datetime:
+    """On which the sandbox's halls have no slots but a test's own."""
+    day = now().astimezone(BEIJING).replace(hour=10, minute=0, second=0, microsecond=0) + timedelta(days=2)
+    return day + timedelta(days=(5 - day.weekday()) % 7)
+
+
 @dataclass(slots=True)
 class Hall:
     """An item of a test's own, and its slots."""
