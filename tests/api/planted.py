@@ -19,7 +19,6 @@ from PIL import Image
 from kit.clock import BEIJING, now
 from kit.mongo import Mongo
 from miniapp_api import settings, wiring
-from miniapp_api.reminding import Booked, plant_for_appointment
 from miniapp_api.stack import Stack
 from miniapp_api.wiring import Deps
 from tests.api.desk import make_desk
@@ -179,10 +178,19 @@ async def _correct(planted: Planted) -> None:
 
 
 async def _book(planted: Planted) -> None:
-    """An appointment, of which they are to be reminded."""
-    booked = Booked(f"ap_{word()}", planted.resident.person["person"], "居住证申领", now() + timedelta(days=10), "政务服务大厅", "A001")
-    async with inside(planted.house.stack) as deps:
-        await deps.mongo.transaction(lambda tx: plant_for_appointment(deps, tx, booked))
+    """An appointment, of which they are to be reminded, and a place in a line."""
+    resident, house = planted.resident, planted.house
+    begins = (now() + timedelta(days=10)).astimezone(BEIJING).isoformat(timespec="seconds")
+    slot = await house.world("POST", "/world/core/slots", {"item_code": RESIDENCE, "starts_at": begins})
+    wish = {"slot_id": slot["slot_id"], "item_code": RESIDENCE, "case_no": planted.ids["case_no"]}
+    booked = await resident.api("POST", "/v1/appointments", wish, headers={"Idempotency-Key": uuid.uuid4().hex})
+    assert booked.status == 201, booked.body
+    planted.ids["appointment_id"] = booked.json["id"]
+    today = now().astimezone(BEIJING).date()
+    sunday = (today + timedelta(days=7 + 6 - today.weekday())).isoformat()
+    line = {"item_code": RESIDENCE, "hall_id": "hall-2", "from": sunday, "to": sunday}
+    waits = await resident.api("POST", "/v1/appointments/waiting", line, headers={"Idempotency-Key": uuid.uuid4().hex})
+    assert waits.status == 201, waits.body
 
 
 async def upload(resident: Resident, name: str) -> str:
