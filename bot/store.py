@@ -14,7 +14,7 @@ from bot.reply import Memory
 from kit.clock import BEIJING, now
 from kit.crypto import Keyring
 from kit.ids import new_id
-from kit.mongo import ASCENDING, DESCENDING, IndexModel, Mongo
+from kit.mongo import ASCENDING, DESCENDING, IndexModel, Mongo, Tx
 
 TALK_LIFE = timedelta(days=7)
 MISS_LIFE = timedelta(days=90)
@@ -123,6 +123,11 @@ class Conversations:
             }
             async for row in rows
         ]
+
+    async def landed(self, tx: Tx, conversation_id: str) -> None:
+        """What was said lies with somebody now who answers for it: nobody has to pick it up here any more."""
+        change = {"$set": {"state": "done", "done_at": now()}}
+        await self._handovers.update_one({"conversation_id": conversation_id, "state": "waiting"}, change, session=tx)
 
     async def close_handover(self, handover_id: str) -> bool:
         """An operator has taken care of it."""

@@ -3,11 +3,15 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from kit.outbox import Handler
+from miniapp_api import complaint_told
 from miniapp_api.wiring import Deps
 
 
 def handlers(deps: Deps) -> dict[str, Handler]:
-    return {}
+    return {
+        complaint_told.FILE: lambda row: complaint_told.file(deps, row),
+        complaint_told.ACT: lambda row: complaint_told.act(deps, row),
+    }
 
 
 def repeated(deps: Deps) -> Sequence[tuple[float, Callable[[], Awaitable[object]], str]]:

@@ -1,0 +1,110 @@
+"""What a complaint is made of. Frozen; states are the core's."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from core.complaints import ComplaintKind, ComplaintState
+
+AtCore = Literal["waiting", "told", "refused"]
+KINDS: dict[ComplaintKind, str] = {"complaint": "投诉", "suggestion": "建议", "consultation": "咨询"}
+STATES: dict[ComplaintState, str] = {
+    ComplaintState.RECEIVED: "已登记",
+    ComplaintState.ASSIGNED: "已分派",
+    ComplaintState.TRANSFERRED: "已转办",
+    ComplaintState.REPLIED: "已答复",
+    ComplaintState.REOPENED: "追问办理中",
+    ComplaintState.CLOSED: "已办结",
+    ComplaintState.NOT_ACCEPTED: "不予受理",
+    ComplaintState.OTHER: "办理中",
+}
+OPEN = frozenset({ComplaintState.RECEIVED, ComplaintState.ASSIGNED, ComplaintState.TRANSFERRED, ComplaintState.REOPENED, ComplaintState.OTHER})
+REPLY_DAYS: dict[ComplaintKind, int] = {"consultation": 5, "suggestion": 15, "complaint": 15}  # working days, where the core sets no day
+MOST_A_DAY = 10  # of one person
+MOST_FILES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One line of the talk with the assistant that led here, masked before it was kept."""
+
+    at: datetime
+    by: Literal["resident", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody has to say. `files`: ids of uploads of theirs."""
+
+    kind: ComplaintKind
+    title: str
+    text: str
+    item_code: str | None = None
+    case_no: str | None = None
+    files: tuple[str, ...] = ()
+    conversation: tuple[Spoken, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step as the core told it."""
+
+    version: int
+    state: ComplaintState
+    at: datetime
+    text: str = ""
+    department: str | None = None
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What the resident did afterwards: a question (`grade` None), or what they thought of the reply."""
+
+    id: str
+    text: str
+    at: datetime
+    at_core: AtCore
+    grade: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """As it is held here. `number` None: the core has not given it one yet."""
+
+    id: str
+    said: Said
+    person_id: str
+    resident_id: str
+    channel: str
+    told_at: datetime
+    at_core: AtCore
+    number: str | None
+    state: ComplaintState
+    version: int
+    department: str | None
+    due_at: datetime | None
+    moves: tuple[Move, ...]
+    acts: tuple[Act, ...]
+    revision: int
+
+    @property
+    def is_rated(self) -> bool:
+        return any(one.grade is not None and one.at_core != "refused" for one in self.acts)
+
+    @property
+    def is_busy(self) -> bool:
+        """Something the resident did is still on its way to the core."""
+        return any(one.at_core == "waiting" for one in self.acts)
+
+    @property
+    def can_follow_up(self) -> bool:
+        return self.state is ComplaintState.REPLIED and not self.is_busy
+
+    @property
+    def can_rate(self) -> bool:
+        return self.state in (ComplaintState.REPLIED, ComplaintState.CLOSED) and not self.is_rated and not self.is_busy
+
+    def is_overdue(self, at: datetime) -> bool:
+        return self.due_at is not None and self.state in OPEN and self.due_at < at

@@ -1,0 +1,184 @@
+"""Story: a resident complains, suggests or asks; asks again after the reply; says what they thought of it.
+
+What they wrote and the row that takes it to the core are one write: it is registered here even while the core is away.
+"""
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from cases import files
+from complaints import words
+from complaints.values import MOST_A_DAY, Act, Complaint, Said, Spoken
+from core.complaints import ComplaintState
+from kit.clock import BEIJING, now
+from kit.errors import Conflict, FieldError, Invalid, NotFound, TooMany
+from kit.ids import new_id
+from kit.mongo import DuplicateKeyError, Tx
+from miniapp_api import complaint_told
+from miniapp_api.gate import Call
+from miniapp_api.routes.cases import own_case
+from miniapp_api.routes.files import owner_of
+from miniapp_api.shapes_complaints import NewComplaint
+from residents import subjects
+
+
+async def file(call: Call) -> Complaint:
+    """The same Idempotency-Key is the same complaint. Raises Forbidden, Invalid with everything wrong, Conflict, TooMany."""
+    person_id, store = subjects.bound(call.resident), call.deps.complaining.store
+    own = _complaint_id(call, person_id)
+    if (kept := await store.complaint(own)) is not None:
+        return kept
+    said, at = await _checked(call, call.body), now()
+    same = store.same(person_id, said, at.astimezone(BEIJING).date().isoformat())
+    midnight = at.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
+    if await store.of_same(same) is None and await store.count_since(person_id, midnight) >= MOST_A_DAY:
+        text = f"一天最多提交 {MOST_A_DAY} 条，今天已经够了；您写的内容请先保存，明天再提交，或致电 12345"
+        raise TooMany("complaints_too_many", text, retry_after=3600)
+    made = _new(call, own, said, person_id, at)
+    try:
+        await call.deps.mongo.transaction(lambda tx: _write(call, tx, made, same))
+    except DuplicateKeyError:
+        return await _first(call, own, same)
+    await complaint_told.soon(call.deps, made.id)
+    return await store.complaint(made.id) or made
+
+
+async def follow_up(call: Call, complaint_id: str, text: str) -> Complaint:
+    """Raises NotFound, Invalid, Conflict complaint_not_replied, complaint_busy."""
+    _refuse(words.problems_of_short(text, 2))
+    return await _act(call, complaint_id, Act(_act_id(call, complaint_id), text.strip(), now(), "waiting"))
+
+
+async def rate(call: Call, complaint_id: str, grade: int, text: str) -> Complaint:
+    """Once. Raises NotFound, Invalid, Conflict complaint_not_replied, complaint_rated, complaint_busy."""
+    _refuse(words.problems_of_short(text, 0) if text.strip() else [])
+    return await _act(call, complaint_id, Act(_act_id(call, complaint_id), text.strip(), now(), "waiting", grade))
+
+
+async def own(call: Call, complaint_id: str) -> Complaint:
+    """Of the signed-in person. Raises NotFound, also for somebody else's."""
+    found = await call.deps.complaining.store.complaint(complaint_id) if call.resident.person_id is not None else None
+    if found is None or found.person_id != call.resident.person_id:
+        raise NotFound("complaint_unknown", "没有找到这条诉求，请从“投诉建议”里打开")
+    return found
+
+
+async def _act(call: Call, complaint_id: str, act: Act) -> Complaint:
+    before = await own(call, complaint_id)
+    if any(one.id == act.id for one in before.acts):
+        return before
+    _check_may(before, act)
+    after = replace(before, acts=(*before.acts, act))
+
+    async def write(tx: Tx) -> bool:
+        if not await call.deps.complaining.store.change(tx, before, after):
+            return False
+        await complaint_told.put(call.deps, tx, complaint_told.ACT, before.id, act.id, act.at)
+        return True
+
+    if not await call.deps.mongo.transaction(write):
+        raise Conflict("complaint_busy", "这条诉求刚刚有了变化，请刷新后再操作")
+    await complaint_told.soon(call.deps, before.id)
+    return await own(call, complaint_id)
+
+
+def _check_may(one: Complaint, act: Act) -> None:
+    if act.grade is not None and one.is_rated:
+        raise Conflict("complaint_rated", "您已经评价过这次答复，每条诉求评价一次")
+    if one.is_busy:
+        raise Conflict("complaint_busy", "您上一次的追问或评价还在登记，请稍候再试")
+    if act.grade is None and one.state is not ComplaintState.REPLIED:
+        raise Conflict("complaint_not_replied", "还没有答复，或已经办结，现在不能追问；有新情况请另提一条，或致电 12345")
+    if act.grade is not None and not one.can_rate:
+        raise Conflict("complaint_not_replied", "还没有答复，有了答复再请您评价")
+
+
+async def _checked(call: Call, asked: NewComplaint) -> Said:
+    """Everything wrong at once. Raises Invalid."""
+    wrong = words.problems(asked.title, asked.text)
+    wrong += await _wrong_files(call, asked)
+    if asked.case_no is not None:
+        try:
+            await own_case(call, asked.case_no)
+        except NotFound:
+            wrong.append(FieldError("case_no", "没有找到您的这件办件，请从“我的办件”里选择，或不填"))
+    if asked.item_code is not None and await call.deps.content.item(asked.item_code) is None:
+        wrong.append(FieldError("item_code", "没有这个事项，请重新选择，或不填"))
+    talk = await _talk(call, asked.conversation_id) if asked.conversation_id is not None else ()
+    if asked.conversation_id is not None and not talk:
+        wrong.append(FieldError("conversation_id", "没有找到您的这段对话（保留七天），请不带对话再提交"))
+    _refuse(wrong)
+    return Said(asked.kind, asked.title.strip(), asked.text.strip(), asked.item_code, asked.case_no, tuple(asked.files), talk)
+
+
+async def _wrong_files(call: Call, asked: NewComplaint) -> list[FieldError]:
+    try:
+        await files.ready(call.deps.files.store, asked.files, owner_of(call))
+    except Invalid as exc:
+        return list(exc.errors)
+    return []
+
+
+async def _talk(call: Call, conversation_id: str) -> tuple[Spoken, ...]:
+    turns: list[dict[str, Any]] = await call.deps.assistant.store.turns(conversation_id, call.resident.resident_id)
+    found = []
+    for turn in turns:
+        at = datetime.fromisoformat(turn["at"])
+        found += [Spoken(at, "resident", turn["asked"]), Spoken(at, "assistant", turn["told"])]
+    return tuple(found)
+
+
+async def _write(call: Call, tx: Tx, made: Complaint, same: str) -> None:
+    deps, asked = call.deps, call.body
+    await files.attach(deps.files.store, tx, made.said.files, f"complaint:{made.id}")
+    await deps.complaining.store.add(tx, made, same)
+    await complaint_told.put(deps, tx, complaint_told.FILE, made.id, "", made.told_at)
+    if asked.conversation_id is not None:
+        await deps.assistant.store.landed(tx, asked.conversation_id)
+
+
+async def _first(call: Call, own_id: str, same: str) -> Complaint:
+    """What was there already: this very complaint, or the same words of today."""
+    store = call.deps.complaining.store
+    if (kept := await store.complaint(own_id)) is not None:
+        return kept
+    first = await store.of_same(same)
+    number = f"，编号 {first.number}" if first is not None and first.number else ""
+    raise Conflict("complaint_repeated", f"同样的内容您今天已经提交过{number}，我们正在办理，不用再次提交")
+
+
+def _new(call: Call, own_id: str, said: Said, person_id: str, at: datetime) -> Complaint:
+    return Complaint(
+        id=own_id,
+        said=said,
+        person_id=person_id,
+        resident_id=call.resident.resident_id,
+        channel=call.resident.channel,
+        told_at=at,
+        at_core="waiting",
+        number=None,
+        state=ComplaintState.RECEIVED,
+        version=0,
+        department=None,
+        due_at=None,
+        moves=(),
+        acts=(),
+        revision=1,
+    )
+
+
+def _refuse(wrong: list[FieldError]) -> None:
+    if wrong:
+        raise Invalid("input_invalid", "有的内容需要修改，改好后再提交；您填写的内容不会丢失", errors=tuple(wrong))
+
+
+def _complaint_id(call: Call, person_id: str) -> str:
+    about = "\n".join((person_id, call.request.headers.get("idempotency-key", "")))
+    return f"co_{hashlib.sha256(about.encode()).hexdigest()[:26]}"
+
+
+def _act_id(call: Call, complaint_id: str) -> str:
+    key = call.request.headers.get("idempotency-key") or new_id("ca")
+    return f"ca_{hashlib.sha256(f'{complaint_id}/{key}'.encode()).hexdigest()[:26]}"
