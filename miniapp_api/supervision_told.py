@@ -16,7 +16,6 @@ from supervision.report import Inputs, Part, Report, report
 from supervision.snapshots import to_groups, unpack
 
 _FORGOTTEN = f"没有帮上忙的提问只保留 {MISS_LIFE.days} 天，这段时间的已经不全"
-_NOT_COUNTED = "还没有接上统计"
 Tally = Callable[[datetime, datetime], Awaitable[Sequence[Mapping[str, Any]]]]
 
 
@@ -39,12 +38,12 @@ async def inputs_of(deps: Deps, months: Sequence[str]) -> Inputs:
 
 async def _parts(deps: Deps, months: Sequence[str]) -> dict[str, Part]:
     since, until = bounds(months[0])[0], bounds(months[-1])[1]
-    asked: dict[str, Tally | None] = {
+    asked: dict[str, Tally] = {
         "satisfaction": deps.rating.store.tally,
-        "complaints": getattr(deps.complaining.store, "tally", None),
+        "complaints": deps.complaining.store.tally,
         "delivery_failures": deps.delivering.shipping.store.tasks.tally,
     }
-    parts = {name: Part(await tally(since, until)) if tally is not None else Part(None, _NOT_COUNTED) for name, tally in asked.items()}
+    parts = {name: Part(await tally(since, until)) for name, tally in asked.items()}
     forgotten = since < now() - MISS_LIFE
     return parts | {"assistant_misses": Part(None, _FORGOTTEN) if forgotten else Part(await deps.assistant.store.missed(months))}
 
