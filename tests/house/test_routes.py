@@ -19,6 +19,7 @@ OPEN_TO_ANYONE = {
     "GET /v1/policies",
     "GET /v1/publications",
     "GET /v1/publications/<publication_id:str>",
+    "GET /open/v1/figures",
     "GET /open/v1/items",
     "GET /open/v1/items/fields",
     "GET /open/v1/ratings",
