@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -78,9 +79,9 @@ class _Stamp:
 
 
 class OperatorsFile(Generic[T]):
-    """Built once per process. `what` it holds, for the log; `missing`: code and title of what is raised as long as there was no good one."""
+    """Built once per process. `what` it holds, for the log; `missing`: makes what is raised as long as there was no good one."""
 
-    def __init__(self, path: Path, shape: type[T], what: str, missing: tuple[str, str], *, look_again: float = LOOK_AGAIN) -> None:
+    def __init__(self, path: Path, shape: type[T], what: str, missing: Callable[[], Unavailable], *, look_again: float = LOOK_AGAIN) -> None:
         self.path = path
         self.edition = 0  # grows with every good version read
         self._shape, self._what, self._missing = shape, what, missing
@@ -99,7 +100,7 @@ class OperatorsFile(Generic[T]):
                     await asyncio.to_thread(self._look)
                     self._next_look = time.monotonic() + self._look_again
         if self._book is None:
-            raise Unavailable(*self._missing, retry_after=30)
+            raise self._missing()
         return self._book
 
     def _look(self) -> None:

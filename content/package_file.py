@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from content.material_list import bare, same_papers
 from content.operators_file import LOOK_AGAIN, OperatorsFile, Row, parsed
+from kit.errors import Unavailable
 
 BUILT_IN = Path(__file__).parent / "defaults" / "packages.json"
 
@@ -78,5 +79,8 @@ class PackageFile(OperatorsFile[Book]):
     """`book` raises Unavailable if there has never been a good one since the process started."""
 
     def __init__(self, path: Path = BUILT_IN, *, look_again: float = LOOK_AGAIN) -> None:
-        missing = "packages_unavailable", "一件事清单暂时无法显示，请稍后再试，或直接搜索要办的事项"
-        super().__init__(path, Book, "packages", missing, look_again=look_again)
+        super().__init__(path, Book, "packages", _missing, look_again=look_again)
+
+
+def _missing() -> Unavailable:
+    return Unavailable("packages_unavailable", "一件事清单暂时无法显示，请稍后再试，或直接搜索要办的事项", retry_after=30)

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from content.operators_file import LOOK_AGAIN, OperatorsFile, Row, parsed
 from content.package_file import WantedItem, Words
+from kit.errors import Unavailable
 
 BUILT_IN = Path(__file__).parent / "defaults" / "recommendations.json"
 
@@ -128,4 +129,8 @@ class RecommendationFile(OperatorsFile[Rules]):
     """`book` raises Unavailable if there has never been a good one since the process started."""
 
     def __init__(self, path: Path = BUILT_IN, *, look_again: float = LOOK_AGAIN) -> None:
-        super().__init__(path, Rules, "recommendations", ("recommendations_unavailable", "推荐事项暂时无法显示，请稍后再试"), look_again=look_again)
+        super().__init__(path, Rules, "recommendations", _missing, look_again=look_again)
+
+
+def _missing() -> Unavailable:
+    return Unavailable("recommendations_unavailable", "推荐事项暂时无法显示，请稍后再试", retry_after=30)

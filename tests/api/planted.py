@@ -79,7 +79,8 @@ async def plant(house: House, channel: str = "wechat") -> Planted:
     await resident.bind()
     own = {"name": name, "id_number": person["id_number"], "phone": person["phone"]}
     planted = Planted(
-        resident, own | {what: word() for what in ("address", "corrected", "file", "question", "chat", "reason", "purpose", "door", "thought")}
+        resident,
+        own | {what: word() for what in ("address", "corrected", "file", "question", "chat", "reason", "purpose", "door", "thought", "complaint")},
     )
     await _apply(planted)
     await _say(planted)
@@ -95,6 +96,7 @@ async def plant(house: House, channel: str = "wechat") -> Planted:
 
     await until(told)
     await _rate(planted)
+    await _complain(planted)
     await _mail(planted)
     return planted
 
@@ -113,6 +115,20 @@ async def _rate(planted: Planted) -> None:
     assert rated.status == 201, rated.body
     planted.ids["rating_id"] = rated.json["id"]
     assert (await planted.resident.api("POST", f"/v1/cases/{planted.ids['case_no']}/rating/decline", {"stage": "result"})).status == 200
+
+
+async def _complain(planted: Planted) -> None:
+    """With a text of their own, about their own case."""
+    words = {
+        "kind": "complaint",
+        "title": "等候太久",
+        "text": f"等了一上午没有叫到号，{planted.canaries['complaint']}",
+        "case_no": planted.ids["case_no"],
+    }
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    filed = await planted.resident.api("POST", "/v1/complaints", words, headers=headers)
+    assert filed.status == 201, filed.body
+    planted.ids["complaint_id"] = filed.json["id"]
 
 
 async def _mail(planted: Planted) -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 from tests.house.python_files import python_files
 
 ROOT = Path(__file__).parents[2]
-OURS = ("kit", "core", "residents", "content", "cases", "delivery", "notify", "bot", "staff", "payments", "miniapp_api")
+OURS = (
+    *("kit", "core", "residents", "content", "cases", "delivery", "notify", "bot", "staff", "payments"),
+    *("appointments", "ratings", "complaints", "supervision", "miniapp_api"),
+)
 _ROW = re.compile(r"^\| `(\w+)` \| ([\dx/]+) \| .+ \| .+ \| .+ \| (yes|no) \|$", re.MULTILINE)
 
 # Where a code is handed on in a variable: the class whose literals it takes, and where that one is raised.

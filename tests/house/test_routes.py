@@ -26,6 +26,7 @@ OPEN_TO_ANYONE = {
     "GET /v1/items",
     "GET /v1/items/<code:str>",
     "GET /v1/items/<code:str>/guide",
+    "GET /v1/items/<code:str>/slots",
     "GET /v1/packages",
     "GET /v1/packages/<package_id:str>",
     "GET /v1/themes",
@@ -95,7 +96,16 @@ def test_posts_that_create_at_the_core_need_an_idempotency_key() -> None:
         "POST /v1/cases/<case_no:str>/parcels",
         "POST /v1/cases/<case_no:str>/rating",
     }
-    assert {route.name for route in ROUTES if route.idempotent} == applying | money
+    around = {
+        "POST /v1/appointments",
+        "POST /v1/appointments/<appointment_id:str>/reschedule",
+        "POST /v1/appointments/waiting",
+        "POST /v1/appointments/waiting/<wait_id:str>/accept",
+        "POST /v1/complaints",
+        "POST /v1/complaints/<complaint_id:str>/questions",
+        "POST /v1/complaints/<complaint_id:str>/satisfaction",
+    }
+    assert {route.name for route in ROUTES if route.idempotent} == applying | money | around
     assert {route.name for route in ROUTES if route.idempotent and route.keep_days is None} == money
 
 

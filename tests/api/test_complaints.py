@@ -1,0 +1,187 @@
+"""Complaints over HTTP with the real stores and the sandbox's core: under one number, in any order, from the assistant, and what cannot be sent on."""
+
+import asyncio
+import uuid
+
+from staff.roles import Scope
+from tests.api.applying import post, upload
+from tests.api.desk import make_desk
+from tests.api.house import House, Json, Resident, make_resident, until
+
+TEXT = "上午九点取号，等到十一点半没有叫到，窗口说系统坏了。"
+
+
+def make_words(**change: Json) -> Json:
+    return {"kind": "complaint", "title": "窗口排队太久", "text": f"{TEXT}{uuid.uuid4().hex[:6]}", **change}
+
+
+async def filed(resident: Resident, **change: Json) -> Json:
+    answer = await post(resident, "/v1/complaints", make_words(**change))
+    assert answer.status == 201, answer.body
+    return answer.json
+
+
+async def at_core(house: House, own: str) -> Json:
+    held: list[Json] = (await house.world("GET", "/world/core/complaints"))["complaints"]
+    return next((one for one in held if one["complaint_id"] == own), None)
+
+
+async def moved(house: House, own: str, to: str, **more: Json) -> None:
+    await house.world("POST", f"/world/core/complaints/{own}/moves", {"to": to, **more})
+
+
+async def is_now(resident: Resident, own: str, state: str) -> Json:
+    async def look() -> Json:
+        found = (await resident.api("GET", f"/v1/complaints/{own}")).json
+        return found if found["state"] == state else None
+
+    return await until(look)
+
+
+async def told(resident: Resident) -> list[str]:
+    return [one["text"] for one in await resident.inbox() if one["kind"] == "complaint_moved"]
+
+
+async def test_a_complaint_is_answered_asked_about_and_closed_under_one_number(house: House) -> None:
+    resident = await make_resident(house)
+    one = await filed(resident)
+    assert one["number"] and one["state"] == "received" and not one["can_follow_up"], one
+    early = await post(resident, f"/v1/complaints/{one['id']}/questions", {"text": "什么时候有答复？"})
+    assert (early.status, early.json["code"]) == (409, "complaint_not_replied")
+    await moved(house, one["id"], "assigned", department="临江市政务服务中心")
+    await moved(house, one["number"], "transferred", department="临江市公安局")
+    await moved(house, one["id"], "replied", text="已增开两个窗口，系统已修复。")
+    seen = await is_now(resident, one["id"], "replied")
+    assert seen["department"] == "临江市公安局" and seen["timeline"][-1]["text"] == "已增开两个窗口，系统已修复。" and seen["can_rate"]
+    asked = await post(resident, f"/v1/complaints/{one['id']}/questions", {"text": "周六也开吗？"})
+    assert (asked.status, asked.json["state"], asked.json["acts"][0]["registered"]) == (201, "reopened", "told"), asked.body
+    await moved(house, one["id"], "replied", text="周六上午也开。")
+    await is_now(resident, one["id"], "replied")
+    rated = await post(resident, f"/v1/complaints/{one['id']}/satisfaction", {"grade": 5})
+    assert rated.status == 201, rated.body
+    again = await post(resident, f"/v1/complaints/{one['id']}/satisfaction", {"grade": 1})
+    assert (again.status, again.json["code"]) == (409, "complaint_rated")
+    ended = await is_now(resident, one["id"], "closed")
+    assert (ended["can_follow_up"], ended["can_rate"], ended["number"]) == (False, False, one["number"])
+    held = await at_core(house, one["id"])
+    assert held["number"] == one["number"] and len([line for line in await house.ledger("core") if line.get("complaint_id") == one["id"]]) >= 7
+    await until(lambda: _as_many(resident, 6))
+    assert len(set(await told(resident))) == 6 - 1  # two replies read alike
+
+
+async def _as_many(resident: Resident, count: int) -> bool:
+    return len(await told(resident)) == count
+
+
+async def test_the_same_key_is_one_complaint_and_the_same_words_are_told_so(house: House) -> None:
+    resident = await make_resident(house)
+    words, key = make_words(), uuid.uuid4().hex
+    answers = await asyncio.gather(*(post(resident, "/v1/complaints", words, key) for _ in range(4)))
+    assert {one.status for one in answers} <= {201, 409} and any(one.status == 201 for one in answers)
+    first = (await post(resident, "/v1/complaints", words, key)).json
+    other = await post(resident, "/v1/complaints", words)
+    assert (other.status, other.json["code"]) == (409, "complaint_repeated") and first["number"] in other.json["title"]
+    assert len((await resident.api("GET", "/v1/complaints")).json["items"]) == 1
+
+
+async def test_everything_wrong_is_told_at_once_and_nothing_is_kept(house: House) -> None:
+    resident, other = await make_resident(house), await make_resident(house)
+    theirs = await upload(other)
+    asked = make_words(title="<script>alert(1)</script>", text="长" * 10_000, files=[theirs, "f_none"], case_no="NO-SUCH", item_code="NO-ITEM")
+    answer = await post(resident, "/v1/complaints", {**asked, "conversation_id": "c_none"})
+    assert answer.status == 422, answer.body
+    wrong = {one["field"]: one["message"] for one in answer.json["errors"]}
+    assert set(wrong) == {"title", "text", "files.0", "files.1", "case_no", "item_code", "conversation_id"}
+    assert "10000 个字" in wrong["text"] and "网页代码" in wrong["title"]
+    assert (await resident.api("GET", "/v1/complaints")).json["items"] == []
+    unknown = await post(resident, "/v1/complaints", make_words(kind="praise"))
+    assert unknown.status == 422 and [one["field"] for one in unknown.json["errors"]] == ["kind"]
+
+
+async def test_files_go_along(house: House) -> None:
+    resident = await make_resident(house)
+    one = await filed(resident, files=[await upload(resident)])
+    assert one["number"] and len((await at_core(house, one["id"]))["files"]) == 1
+
+
+async def test_what_the_core_cannot_hear_now_it_hears_later(house: House) -> None:
+    resident = await make_resident(house)
+    await house.faults(core={"down": True})
+    try:
+        one = await filed(resident)
+        assert one["number"] is None and one["state_text"] == "正在登记" and "不用再次提交" in one["note"]
+    finally:
+        await house.faults(core={})
+
+    async def numbered() -> Json:
+        return (await resident.api("GET", f"/v1/complaints/{one['id']}")).json["number"]
+
+    await until(numbered, 40)
+
+
+async def test_a_lost_reply_files_once(house: House) -> None:
+    resident = await make_resident(house)
+    await house.faults(core={"lose_replies": True})
+    try:
+        one = await filed(resident)
+    finally:
+        await house.faults(core={})
+
+    async def numbered() -> Json:
+        return (await resident.api("GET", f"/v1/complaints/{one['id']}")).json["number"]
+
+    await until(numbered, 40)
+    assert len([line for line in await house.ledger("core") if line["kind"] == "complaint.filed" and line["complaint_id"] == one["id"]]) == 1
+
+
+async def test_nobody_elses_is_seen_and_staff_who_open_one_are_seen(house: House) -> None:
+    resident, other = await make_resident(house), await make_resident(house)
+    one = await filed(resident)
+    for method, path in (("GET", ""), ("POST", "/questions"), ("POST", "/satisfaction")):
+        body = {"text": "不是我的"} if path == "/questions" else {"grade": 1} if path else None
+        answer = await (
+            post(other, f"/v1/complaints/{one['id']}{path}", body) if method == "POST" else other.api("GET", f"/v1/complaints/{one['id']}")
+        )
+        assert (answer.status, answer.json["code"]) == (404, "complaint_unknown")
+    supervisor = await make_desk(house, "supervisor")
+    listed = (await supervisor.api("GET", "/staff/v1/complaints?limit=100")).json["items"]
+    mine = next(row for row in listed if row["id"] == one["id"])
+    assert "text" not in mine and "title" not in mine
+    strangers = await make_desk(house, "department", scope=Scope(frozenset({"临江市气象局"}), frozenset()))
+    assert (await strangers.api("GET", f"/staff/v1/complaints/{one['id']}")).status == 404
+    opened = await supervisor.api("GET", f"/staff/v1/complaints/{one['id']}")
+    assert opened.status == 200 and opened.json["text"].startswith(TEXT)
+    looks = (await resident.api("GET", "/v1/me/access-log")).json["items"]
+    assert [row["by"] for row in looks] == [supervisor.username]
+    odd = await supervisor.api("GET", "/staff/v1/complaints?state=none_such")
+    assert odd.status == 422
+
+
+async def test_what_was_said_to_the_assistant_goes_along_and_nobody_elses(house: House) -> None:
+    resident, other = await make_resident(house), await make_resident(house)
+    said = (await resident.api("POST", "/v1/assistant/messages", {"text": "我要投诉，居住证窗口态度很差，电话13812345678"})).json
+    assert said["intent"] == "complaint" and "投诉建议" in said["replies"][0]["text"]
+    asked = (await resident.api("POST", "/v1/assistant/messages", {"text": "转人工", "conversation_id": said["conversation_id"]})).json
+    assert asked["intent"] == "human"
+    stolen = await post(other, "/v1/complaints", make_words(conversation_id=said["conversation_id"]))
+    assert stolen.status == 422 and [one["field"] for one in stolen.json["errors"]] == ["conversation_id"]
+    one = await filed(resident, conversation_id=said["conversation_id"])
+    lines = [line["text"] for line in one["conversation"]]
+    assert len(lines) == 4 and "态度很差" in lines[0] and "13812345678" not in lines[0] and lines[2] == "转人工"
+    held = await at_core(house, one["id"])
+    assert [line["text"] for line in held["conversation"]] == lines
+
+
+async def test_ten_a_day_are_enough(house: House) -> None:
+    resident = await make_resident(house)
+    for _ in range(10):
+        await filed(resident)
+    answer = await post(resident, "/v1/complaints", make_words())
+    assert (answer.status, answer.json["code"]) == (429, "complaints_too_many")
+
+
+async def test_without_real_name_nothing_is_filed(house: House) -> None:
+    resident = await make_resident(house, bound=False)
+    answer = await post(resident, "/v1/complaints", make_words())
+    assert (answer.status, answer.json["code"]) == (403, "real_name_needed")
+    assert (await resident.api("GET", "/v1/complaints")).json["items"] == []
