@@ -9,7 +9,7 @@ from kit.errors import Outside
 from kit.mongo import PyMongoError
 from miniapp_api import settings as house
 from miniapp_api import supervision_snapshot, wiring
-from miniapp_api.settings import BadSettings
+from miniapp_api.settings import BadSettings, secret
 from miniapp_api.supervised import rebuild as rebuilt
 from miniapp_api.wiring import Deps
 
@@ -94,8 +94,15 @@ def _with_deps(run: Callable[[Deps], Awaitable[int]]) -> int:
     except BadSettings as exc:
         print("不能启动，请先改正下列设置：", *[f"  - {one}" for one in exc.problems], sep="\n", file=sys.stderr)
         return 2
-    if not given.mongo_url:
-        print("缺少设置 MONGO_URL：请在环境变量中给出，与 API 的相同", file=sys.stderr)
+    needed = {
+        "MONGO_URL": given.mongo_url,
+        "REDIS_URL": given.redis_url,
+        "ZHANGBAN_FIELD_KEYS": secret(given.field_keys),
+        "ZHANGBAN_INDEX_KEY": secret(given.index_key),
+        "ZHANGBAN_CORE_URL": given.core_url,
+    }
+    if missing := [name for name, value in needed.items() if not value]:
+        print(f"缺少设置 {'、'.join(missing)}：请在环境变量中给出，与 API 的相同", file=sys.stderr)
         return 2
 
     async def both() -> int:

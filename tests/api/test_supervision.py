@@ -1,6 +1,8 @@
 """The figures of supervision beside a count by hand over the sandbox's own ledger; warnings; a month that was kept and is made again."""
 
 import asyncio
+import os
+import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -322,3 +324,32 @@ async def test_a_month_that_was_kept_is_made_again_from_the_cases_and_is_equal(h
 
 async def _at(resident: Resident, case_no: str, state: str) -> bool:
     return bool((await resident.api("GET", f"/v1/cases/{case_no}")).json["state"] == state)
+
+
+async def test_the_commands_make_facts_again_and_keep_no_month_that_is_not_over(house: House, stack: Stack) -> None:
+    town, desk = await make_town(house), await make_desk(house, "supervisor")
+    await all_told(desk, town)
+
+    async def command(*given: str) -> tuple[int | None, str]:
+        run = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "miniapp_api.cli", "supervision", *given),
+            env={**os.environ, **stack.env},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        told, _ = await asyncio.wait_for(run.communicate(), 60)
+        return run.returncode, told.decode()
+
+    async with inside(stack) as deps:
+        mine = {"department": town.departments["first"]}
+        before = await deps.mongo["case_facts"].find(mine).sort("_id", 1).to_list(None)
+        await deps.mongo["case_facts"].delete_many(mine)
+        code, told = await command("rebuild")
+        assert code == 0 and "重算" in told, told
+        assert await deps.mongo["case_facts"].find(mine).sort("_id", 1).to_list(None) == before
+    assert (await command("snapshot", town.month))[0] == 1
+    assert (await command("snapshot", "2026-13"))[0] == 1
+    assert (await command("snapshot", "2020-01", "--check"))[0] == 1
+    code, told = await command("snapshot", "2020-02")
+    assert code == 0 and "摘要" in told, told
+    assert (await command("snapshot", "2020-02", "--check"))[0] == 0
