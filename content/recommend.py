@@ -17,6 +17,7 @@ from content.package_items import meant, spellings
 from content.packages import Packages
 from content.recommend_file import SLOTS, RecommendationFile, Rule, Rules
 from kit.clock import BEIJING
+from kit.errors import NotFound
 
 Audience = Literal["person", "enterprise"]
 MOST = 8  # shown at once
@@ -64,6 +65,10 @@ class Recommendation:
     package: str | None = None
     item_code: str | None = None
 
+    @property
+    def about(self) -> str:
+        return self.package or self.item_code or ""
+
 
 class Recommending:
     """Built once per process."""
@@ -81,14 +86,21 @@ class Recommending:
         packages = {row["id"]: row["name"] for row in await self._packages.listed(None) if row["items_found"]}
         asked = await self._asked.get((revision, self._catalogue.finder.revision), _nothing)
         found: dict[str, Recommendation] = {}
+        unwanted: set[str] = set(facts.under_way)  # what a dismissed rule says is not said by another one either
         for rule in book.rules:
-            if rule.audience != facts.audience or rule.id in dismissed:
+            if rule.audience != facts.audience:
                 continue
             for slots in islice(findings(rule, facts), _OF_A_RULE):
                 for one in self._of_rule(rule, slots, (packages, items, asked)):
-                    if one.item_code not in facts.under_way:
-                        found.setdefault(one.package or one.item_code or "", one)
-        return list(found.values())[:MOST]
+                    if rule.id in dismissed:
+                        unwanted.add(one.about)
+                    found.setdefault(one.about, one)
+        return [one for about, one in found.items() if about not in unwanted][:MOST]
+
+    async def known(self, rule: str) -> None:
+        """Raises NotFound, Unavailable."""
+        if all(one.id != rule for one in (await self._file.book()).rules):
+            raise NotFound("recommendation_unknown", "没有找到这条推荐，请刷新页面")
 
     def _of_rule(self, rule: Rule, slots: Mapping[str, str], known: Any) -> Iterator[Recommendation]:
         packages, items, asked = known
