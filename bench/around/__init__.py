@@ -1,0 +1,1 @@
+"""What the features around a case cost, and that one place is one: `make bench-around`."""
