@@ -1,6 +1,7 @@
 """Somebody is at the hall with their code; the core is told. And a no-show is excused, by staff, with a reason."""
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from appointments.code import read
@@ -14,12 +15,12 @@ from kit.outbox import Row
 
 log = logging.getLogger(__name__)
 
-_NOT = {
-    State.ASKING: ("appointment_unconfirmed", "这个预约还没有确认，请稍候再扫，或按无预约取号"),
-    State.REFUSED: ("appointment_not_made", "这个预约没有成功，请按无预约取号"),
-    State.NO_SHOW: ("appointment_missed", "这个预约已记为未到，请按无预约取号；确有原因的可登记谅解"),
-    State.CLOSED: ("appointment_closed", "这个时段大厅已停止办理，请按无预约取号"),
-    State.OTHER: ("appointment_over", "这个预约已经结束，请按无预约取号"),
+_NOT: Mapping[State, Callable[[], Conflict]] = {
+    State.ASKING: lambda: Conflict("appointment_unconfirmed", "这个预约还没有确认，请稍候再扫，或按无预约取号"),
+    State.REFUSED: lambda: Conflict("appointment_not_made", "这个预约没有成功，请按无预约取号"),
+    State.NO_SHOW: lambda: Conflict("appointment_missed", "这个预约已记为未到，请按无预约取号；确有原因的可登记谅解"),
+    State.CLOSED: lambda: Conflict("appointment_closed", "这个时段大厅已停止办理，请按无预约取号"),
+    State.OTHER: lambda: Conflict("appointment_over", "这个预约已经结束，请按无预约取号"),
 }
 
 
@@ -60,7 +61,7 @@ def _check(one: Appointment, hall_id: str | None) -> None:
         text = "这个预约已经改期，请出示新预约的二维码" if one.moved_to else "这个预约已经取消，请按无预约取号"
         raise Conflict("appointment_cancelled", text)
     if one.state in _NOT:
-        raise Conflict(*_NOT[one.state])
+        raise _NOT[one.state]()
     if one.starts_at.astimezone(BEIJING).date() != now().astimezone(BEIJING).date():
         raise Conflict("appointment_not_today", f"这个预约不是今天的，约的是 {in_words(one.starts_at)}")
     if hall_id is not None and hall_id != one.hall.hall_id:

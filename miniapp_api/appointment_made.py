@@ -90,7 +90,7 @@ async def accept(call: Call, wait: Wait) -> Appointment:
     if offer is None or (done is None and (wait.state != "offered" or offer.until <= now())):
         lapsed = wait.state == "lapsed" or (wait.state == "offered" and offer is not None)
         text = "这个号已经过了确认时间，让给下一位了；需要的请重新排队" if lapsed else "现在没有给您留的号，有号时会告诉您"
-        raise Conflict("offer_lapsed" if lapsed else "no_offer", text)
+        raise Conflict("offer_lapsed", text) if lapsed else Conflict("no_offer", text)
     wish = Wish(own, wait.who, wait.line.item_code, wait.line.item_name, None, wait_id=wait.id)
     slot = Slot(offer.slot_id, wait.line.item_code, offer.hall, offer.starts_at, offer.ends_at, 1)
     try:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from miniapp_api import demo_cases, demo_messages, demo_parcels, demo_pay
+from miniapp_api import demo_around, demo_cases, demo_messages, demo_parcels, demo_pay
 from miniapp_api.demo_forms import answers
 from miniapp_api.demo_walk import Json, Surprise, Walk
 from miniapp_api.stack import Stack
@@ -55,6 +55,7 @@ def journey(walk: Walk) -> None:
         demo_cases.joint(walk)
     demo_cases.enterprise(walk, person)
     demo_parcels.there_and_back(walk)
+    demo_around.all_of_it(walk, case_no)
 
 
 def log_in(walk: Walk) -> Json:
