@@ -23,7 +23,7 @@ INDEXES = {
         IndexModel([("replaces", ASCENDING)], name="moving", partialFilterExpression={"replaces": _TEXT}),
         IndexModel([("starts_at", ASCENDING), ("hall.hall_id", ASCENDING), ("_id", ASCENDING)], name="of_a_day"),
     ],
-    "appointment_turns": [],  # a row a person: two bookings of one person come one after the other
+    "appointment_turns": [IndexModel([("at", ASCENDING)], name="by_age")],  # a row a person: two bookings of one person come one after the other
 }
 _PLAIN = ("number", "version", "problem", "note", "replaces", "moved_to", "wait_id", "tried_at", "arrived_at", "excused_at")
 

@@ -17,6 +17,7 @@ INDEXES = {
         IndexModel([("subject_key", ASCENDING), ("created_at", ASCENDING)], name="mine"),
         IndexModel([("person_id", ASCENDING)], name="acted"),
         IndexModel([("state", ASCENDING), ("offer.until", ASCENDING)], name="to_lapse"),
+        IndexModel([("created_at", ASCENDING)], name="by_age"),
     ]
 }
 _STANDS: tuple[WaitState, ...] = ("waiting", "offered")

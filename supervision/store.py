@@ -28,6 +28,7 @@ INDEXES = {
         _index("second", ("second_months", *_PLACE), partialFilterExpression={"second_months": {"$type": "string"}}),
         _index("counted_by", ("edition", "_id"), partialFilterExpression=_OPEN),
         _index("by_age", ("submitted_at",)),
+        _index("by_end", ("finished_at",)),
     ],
 }
 
