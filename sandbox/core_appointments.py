@@ -101,7 +101,7 @@ class CoreAppointments:
     async def change_slot(self, request: Request, slot_id: str) -> HTTPResponse:
         """World control: PUT /world/core/slots/{slot_id} {capacity?, closed?, text?}: the slot; who had booked a closed one loses the place and is told."""
         slot, asked = self._slots.find(slot_id), body_of(request)
-        news = {name: asked[name] for name in ("capacity", "closed") if name in asked}
+        news: Json = {name: asked[name] for name in ("capacity", "closed") if name in asked}
         if slot is None:
             return refused(404, "unknown_slot", "没有这个号源")
         if not news or not is_capacity(news.get("capacity", 0)) or not isinstance(news.get("closed", False), bool):

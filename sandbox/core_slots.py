@@ -72,7 +72,7 @@ class Slots:
     def told(self, slot: Json) -> Json:
         """With what was changed about it, and what is left."""
         change = self._book.get("slot_change", slot["slot_id"]) or {}
-        capacity = change.get("capacity", slot["capacity"])
+        capacity: int = {**slot, **change}["capacity"]
         left = 0 if change.get("closed") else max(0, capacity - self.taken(slot["slot_id"]))
         return {**slot, "capacity": capacity, "left": left}
 

@@ -146,7 +146,7 @@ async def test_what_was_accepted_before_the_closing_is_filed_and_cases_go_on(hou
     await house.move(first.json["case_no"], "accepted")
 
     async def accepted() -> bool:
-        return (await resident.api("GET", f"/v1/cases/{first.json['case_no']}")).json["state"] == "accepted"
+        return bool((await resident.api("GET", f"/v1/cases/{first.json['case_no']}")).json["state"] == "accepted")
 
     assert await until(accepted)
 
