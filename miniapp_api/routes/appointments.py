@@ -1,7 +1,5 @@
 """Appointments of a resident: free times by day, a place taken, moved, called off, its code for the hall; and the waiting line."""
 
-from datetime import UTC, datetime
-
 from appointments import calling_off, waiting
 from appointments.code import code_of, png, svg
 from appointments.making import check_movable
@@ -11,6 +9,7 @@ from miniapp_api import appointment_made, appointment_view
 from miniapp_api.appointment_changed import work_of
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.may import may_do
+from miniapp_api.page_place import cursor, place
 from miniapp_api.shapes import NoBody
 from miniapp_api.shapes_appointments import (
     AppointmentEntry,
@@ -67,7 +66,7 @@ async def mine(call: Call) -> AppointmentList:
     query: AppointmentsQuery = call.query
     subject = call.resident.subject
     found = [] if subject is None else await call.deps.appointing.store.mine(subject.key, place(query.cursor), query.limit)
-    after = cursor(found[-1]) if len(found) == query.limit else None
+    after = cursor(found[-1].starts_at, found[-1].id) if len(found) == query.limit else None
     return AppointmentList(items=[_entry(call, one) for one in found], next_cursor=after)
 
 
@@ -168,13 +167,3 @@ def _entry(call: Call, one: Appointment, *, made: bool = False) -> AppointmentEn
 
 async def _waiting(call: Call, one: Wait) -> WaitEntry:
     return appointment_view.waiting(one, await call.deps.appointing.waits.before(one) if one.state == "waiting" else None)
-
-
-def place(text: str) -> tuple[datetime, str] | None:
-    """Milliseconds of the beginning, and id, of the last one seen."""
-    moment, _, own = text.partition(".")
-    return (datetime.fromtimestamp(int(moment) / 1000, UTC), own) if text else None
-
-
-def cursor(one: Appointment) -> str:
-    return f"{round(one.starts_at.timestamp() * 1000)}.{one.id}"

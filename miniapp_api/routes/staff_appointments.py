@@ -9,7 +9,7 @@ from kit.clock import BEIJING, at_edge, in_words, now
 from miniapp_api.appointment_changed import work_of
 from miniapp_api.appointment_view import for_staff, hall_entry
 from miniapp_api.gate import Call, Routes
-from miniapp_api.routes.appointments import cursor, place
+from miniapp_api.page_place import cursor, place
 from miniapp_api.shapes_appointments import CheckedIn, CheckIn, Excuse, StaffAppointment, StaffAppointments, StaffAppointmentsQuery
 from residents.masks import masked_name
 
@@ -49,7 +49,7 @@ async def listed(call: Call) -> StaffAppointments:
     query: StaffAppointmentsQuery = call.query
     day = date.fromisoformat(query.date) if query.date else now().astimezone(BEIJING).date()
     found = await call.deps.appointing.store.of_day(day_span(day, day), query.hall, place(query.cursor), query.limit)
-    after = cursor(found[-1]) if len(found) == query.limit else None
+    after = cursor(found[-1].starts_at, found[-1].id) if len(found) == query.limit else None
     return StaffAppointments(items=[for_staff(one, await _visitor(call, one)) for one in found], next_cursor=after)
 
 

@@ -1,13 +1,12 @@
 """Parcels at the window: packed, labelled, scanned out; papers received; licences given to whom they are for; what went wrong is seen to."""
 
-from datetime import UTC, datetime
-
 from delivery import asking, at_the_window
 from delivery.parcels import State, Task
 from kit.clock import at_edge
 from kit.errors import Conflict, FieldError, Invalid, NotFound
 from miniapp_api import parcel_at_window
 from miniapp_api.gate import Call, Raw, Routes
+from miniapp_api.page_place import cursor, place
 from miniapp_api.parcel_view import for_staff
 from miniapp_api.shapes import NoBody
 from miniapp_api.shapes_parcels import (
@@ -47,8 +46,8 @@ async def listed(call: Call) -> StaffParcels:
     query: StaffParcelQuery = call.query
     if query.waybill:
         return StaffParcels(items=[for_staff(one) for one in await parcel_at_window.of_waybill(call, query.waybill)], next_cursor=None)
-    found, last = await parcel_at_window.listed(call, _states(query.state), _place(query.cursor), query.limit)
-    return StaffParcels(items=[for_staff(one) for one in found], next_cursor=_cursor(last.created_at, last.id) if last else None)
+    found, last = await parcel_at_window.listed(call, _states(query.state), place(query.cursor), query.limit)
+    return StaffParcels(items=[for_staff(one) for one in found], next_cursor=cursor(last.created_at, last.id) if last else None)
 
 
 @routes.add("GET", _PATH, who="staff", may="parcels.read", summary="一个寄递件", reply=StaffParcel)
@@ -97,8 +96,8 @@ async def book_again(call: Call, parcel_id: str) -> StaffParcel:
 @routes.add("GET", "/staff/v1/parcel-tasks", who="staff", may="parcels.read", summary="寄递异常", query=ParcelTaskQuery, reply=ParcelTasksPage)
 async def tasks(call: Call) -> ParcelTasksPage:
     query: ParcelTaskQuery = call.query
-    rows = await call.deps.delivering.shipping.store.tasks.listed([query.state], _place(query.cursor), query.limit)
-    after = _cursor(rows[-1].opened_at, rows[-1].id) if len(rows) == query.limit else None
+    rows = await call.deps.delivering.shipping.store.tasks.listed([query.state], place(query.cursor), query.limit)
+    after = cursor(rows[-1].opened_at, rows[-1].id) if len(rows) == query.limit else None
     return ParcelTasksPage(items=[_task(call, one) for one in rows if parcel_at_window.is_mine(call, one.place)], next_cursor=after)
 
 
@@ -148,13 +147,3 @@ def _states(asked: str) -> tuple[State, ...]:
     if asked not in set(State):
         raise Invalid("input_invalid", "没有这种状态", errors=(FieldError("state", f"只能是 {'、'.join(State)}"),))
     return (State(asked),)
-
-
-def _place(text: str) -> tuple[datetime, str] | None:
-    """Milliseconds and id of the last one seen."""
-    moment, _, own = text.partition(".")
-    return (datetime.fromtimestamp(int(moment) / 1000, UTC), own) if text else None
-
-
-def _cursor(moment: datetime, own: str) -> str:
-    return f"{round(moment.timestamp() * 1000)}.{own}"

@@ -1,11 +1,10 @@
 """Bad ratings, put right: sent to the department, answered, appealed against, called back, published."""
 
-from datetime import UTC, datetime
-
 from kit.clock import now
 from kit.errors import FieldError, Invalid
 from miniapp_api import rectifying
 from miniapp_api.gate import Call, Routes
+from miniapp_api.page_place import cursor, place
 from miniapp_api.rating_view import for_staff, rectification_entry
 from miniapp_api.shapes_ratings import (
     AppealDecision,
@@ -31,8 +30,8 @@ _PATH = "/staff/v1/rectifications/<own_id:str>"
 )
 async def listed(call: Call) -> StaffRatings:
     query: StaffRatingQuery = call.query
-    rows = await call.deps.rating.store.listed(rectifying.departments(call), query.at_core or None, _place(query.cursor), query.limit)
-    after = _cursor(rows[-1].rated_at, rows[-1].id) if len(rows) == query.limit else None
+    rows = await call.deps.rating.store.listed(rectifying.departments(call), query.at_core or None, place(query.cursor), query.limit)
+    after = cursor(rows[-1].rated_at, rows[-1].id) if len(rows) == query.limit else None
     return StaffRatings(items=[await for_staff(call.deps, one) for one in rows], next_cursor=after)
 
 
@@ -47,10 +46,10 @@ async def listed(call: Call) -> StaffRatings:
 )
 async def rectifications(call: Call) -> RectificationsPage:
     query: RectificationQuery = call.query
-    overdue_at, last, store = now() if query.overdue else None, _place(query.cursor), call.deps.rating.store
+    overdue_at, last, store = now() if query.overdue else None, place(query.cursor), call.deps.rating.store
     rows = await store.rectifications.listed(rectifying.departments(call), _states(query), overdue_at, last, query.limit)
     ratings = await store.of_ids([one.id for one in rows])
-    after = _cursor(rows[-1].due_at, rows[-1].id) if len(rows) == query.limit else None
+    after = cursor(rows[-1].due_at, rows[-1].id) if len(rows) == query.limit else None
     return RectificationsPage(
         items=[await rectification_entry(call.deps, one, ratings[one.id]) for one in rows if one.id in ratings], next_cursor=after
     )
@@ -128,13 +127,3 @@ def _states(query: RectificationQuery) -> list[State]:
     if query.state not in set(State):
         raise Invalid("input_invalid", "没有这种状态", errors=(FieldError("state", f"只能是 {'、'.join(State)}"),))
     return [State(query.state)]
-
-
-def _place(text: str) -> tuple[datetime, str] | None:
-    """Milliseconds and id of the last one seen."""
-    moment, _, own = text.partition(".")
-    return (datetime.fromtimestamp(int(moment) / 1000, UTC), own) if text else None
-
-
-def _cursor(moment: datetime, own: str) -> str:
-    return f"{round(moment.timestamp() * 1000)}.{own}"

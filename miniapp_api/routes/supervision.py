@@ -1,10 +1,9 @@
 """Figures for supervisors and for everybody; warnings of cases near their due day or past it."""
 
-from datetime import UTC, datetime
-
 from kit.clock import now
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Routes
+from miniapp_api.page_place import place
 from miniapp_api.shapes_supervision import (
     FiguresQuery,
     Noted,
@@ -52,7 +51,7 @@ async def figures(call: Call) -> OpenFigures:
 async def warnings(call: Call) -> WarningsPage:
     query: WarningsQuery = call.query
     level = next((one for one in LEVELS if one == query.level), None)
-    rows = await call.deps.supervising.warnings.listed(places_of(call.staff.scope), level, _place(query.cursor), query.limit)
+    rows = await call.deps.supervising.warnings.listed(places_of(call.staff.scope), level, place(query.cursor), query.limit)
     facts = await call.deps.supervising.facts.of_cases([row["request_id"] for row in rows])
     items = [warning(row, bool(facts.get(row["request_id"], {}).get("open")), call.staff.id) for row in rows]
     last = f"{round(rows[-1]['at'].timestamp() * 1000)}.{rows[-1]['_id']}" if len(rows) == query.limit else None
@@ -74,9 +73,3 @@ async def seen(call: Call, warning_id: str) -> WarningEntry:
         raise NotFound("warning_unknown", "没有找到这条预警，请刷新列表")
     facts = await call.deps.supervising.facts.of_cases([row["request_id"]])
     return warning(row, bool(facts.get(row["request_id"], {}).get("open")), call.staff.id)
-
-
-def _place(text: str) -> tuple[datetime, str] | None:
-    """Milliseconds and id of the last one seen."""
-    moment, _, own = text.partition(".")
-    return (datetime.fromtimestamp(int(moment) / 1000, UTC), own) if text else None

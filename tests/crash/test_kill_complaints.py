@@ -35,7 +35,8 @@ async def test_a_kill_while_a_complaint_is_filed(house: House, database: Mongo, 
     resident = await steady(lambda: make_resident(house))
     for n in range(TIMES):
         words = {"kind": "complaint", "title": "窗口推诿", "text": f"{TEXT}第 {n} 次"}
-        await killed(points, point, lambda words=words, key=uuid.uuid4().hex: post(resident, "/v1/complaints", words, key))  # type: ignore[misc]
+        key = uuid.uuid4().hex
+        await killed(points, point, lambda words=words, key=key: post(resident, "/v1/complaints", words, key))  # type: ignore[misc]
 
         async def all_numbered(count: int = n + 1) -> Json:
             await database["outbox"].update_many({"state": "waiting", "kind": "complaint.core"}, [{"$set": {"due_at": "$$NOW"}}])
