@@ -28,8 +28,12 @@ async def seen(call: Call, item_code: str, first: date, last: date, *, anew: boo
     try:
         return await call.deps.appointing.reader.look(item_code, first, last, anew=anew)
     except NotReached as exc:
-        title = f"大厅系统暂时没有答复，查不到可约的时间，请稍后再试，或致电 {HOTLINE}；也可直接到窗口取号办理"
-        raise Unavailable("slots_unavailable", title, retry_after=30) from exc
+        raise _away() from exc
+
+
+def _away() -> Unavailable:
+    title = f"大厅系统暂时没有答复，查不到可约的时间，请稍后再试，或致电 {HOTLINE}；也可直接到窗口取号办理"
+    return Unavailable("slots_unavailable", title, retry_after=30)
 
 
 def span_asked(call: Call, first: str | None, last: str | None) -> tuple[date, date]:
@@ -120,8 +124,10 @@ async def _slot(call: Call, slot_id: str, item_code: str) -> Slot:
     kept = await call.deps.appointing.slots.slot(slot_id)
     if kept is None:
         today = _today()
-        await seen(call, item_code, today, today + timedelta(days=call.deps.appointing.rules.days_ahead - 1), anew=True)
+        found = await seen(call, item_code, today, today + timedelta(days=call.deps.appointing.rules.days_ahead - 1), anew=True)
         kept = await call.deps.appointing.slots.slot(slot_id)
+        if kept is None and found.as_of is not None:
+            raise _away()  # the core was not heard: nobody can say that there is no such slot
     if kept is None or kept.item_code != item_code:
         raise NotFound("slot_unknown", "没有找到这个号源，请刷新可约时间后重新选择")
     return kept

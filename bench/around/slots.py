@@ -38,12 +38,13 @@ async def run(stack: Stack, apis: Sequence[str]) -> None:
         counts = list[tuple[int, int]]()
         for n in range(SLOTS):
             slot = await _slot(http, stack, code, n)
-            await _json(http, "GET", f"{apis[0]}/v1/items/{code}/slots?from={slot['starts_at'][:10]}&to={slot['starts_at'][:10]}")
+            await _shown(http, apis[0], slot)
             await _faults(http, stack, DAYS[n % len(DAYS)])
             answers = await asyncio.gather(*(_take(http, apis[k % len(apis)], token, slot) for k, token in enumerate(people)))
             await _faults(http, stack, {})
             counts.append(await _counted(http, stack, mongo, slot["slot_id"]))
-            progress(f"  {n + 1}/{SLOTS}: {answers.count(201)} booked, {answers.count(202)} to be confirmed, {answers.count(409)} refused")
+            told = "、".join(f"{answers.count(one)} × {one}" for one in sorted(set(answers)))
+            progress(f"  {n + 1}/{SLOTS}: {told}")
             await _give_back(http, apis[0], people)
     await mongo.close()
     worst = max((one for pair in counts for one in pair), key=lambda count: abs(count - 1))
@@ -51,6 +52,17 @@ async def run(stack: Stack, apis: Sequence[str]) -> None:
         f"booked appointments of one slot with one place, in the core's ledger and in our store, the worst of {SLOTS} slots; replies lost, errors"
     )
     report("slot_50_takers_booked", worst, "appointments", "lower", AIM, told_of, SLOTS * AT_ONCE)
+
+
+async def _shown(http: aiohttp.ClientSession, api: str, slot: Json) -> None:
+    """As residents come: they have seen it. A list is a few seconds old at most."""
+    day = slot["starts_at"][:10]
+    for _ in range(300):
+        days = (await _json(http, "GET", f"{api}/v1/items/{slot['item_code']}/slots?from={day}&to={day}"))["days"]
+        if any(one["id"] == slot["slot_id"] for each in days for one in each["slots"]):
+            return
+        await asyncio.sleep(0.1)
+    raise SystemExit("slots: a new slot is never shown")
 
 
 async def _counted(http: aiohttp.ClientSession, stack: Stack, mongo: Mongo, slot_id: str) -> tuple[int, int]:

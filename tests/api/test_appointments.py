@@ -149,6 +149,25 @@ async def _goes_stale(house: House, code: str, day: str) -> bool:
     return bool(await until(dated))
 
 
+async def test_a_slot_nobody_has_seen_is_not_called_unknown_while_the_core_is_away(house: House) -> None:
+    hall, resident = await make_hall(house), await make_resident(house)
+    await hall.shown(await hall.slot())
+    new = await hall.slot(at=saturday() + timedelta(hours=3))
+    await house.faults(core={"down": True})
+    try:
+        early = await take(resident, new)
+        assert (early.status, early.json["code"], early.json["retryable"]) == (503, "slots_unavailable", True)
+    finally:
+        await house.faults(core={})
+
+    async def taken() -> bool:
+        return (await take(resident, new)).status == 201
+
+    await until(taken)
+    none = await take(resident, {**new, "slot_id": "none-such"})
+    assert (none.status, none.json["code"]) == (404, "slot_unknown")
+
+
 async def test_calling_off_gives_the_place_back_until_the_deadline(house: House) -> None:
     hall, resident, other = await make_hall(house), await make_resident(house), await make_resident(house)
     slot = await hall.slot()
