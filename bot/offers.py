@@ -25,6 +25,11 @@ def chosen(text: str, memory: Memory) -> Offer | None:
     return exact or (near[0] if len(near) == 1 else None)
 
 
+def of_complaint(item: str | None) -> Button:
+    """To the form, with this conversation. Nothing is filed without the resident's own word."""
+    return Button(title="填写投诉建议", text="我要投诉或提建议", item_code=item, action="complaint")
+
+
 def is_number(text: str) -> bool:
     return _ORDINAL.fullmatch(text) is not None
 

@@ -29,11 +29,15 @@ class Card(_Shape):
 
 
 class Button(_Shape):
-    """`text` is what the client sends as the resident's next message when it is tapped."""
+    """`text` is what the client sends as the resident's next message when it is tapped.
+
+    `action`: a page the client opens instead, if it knows it. complaint: the form of POST /v1/complaints, with this conversation.
+    """
 
     title: str
     text: str
     item_code: str | None = None
+    action: Literal["complaint"] | None = None
 
 
 class Reply(_Shape):

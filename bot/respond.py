@@ -228,11 +228,12 @@ async def _trouble(heard: Heard, findings: Findings, knowledge: Knowledge) -> Sa
     item = named or heard.memory.item
     guide = await knowledge.guide(item) if item else None
     number = guide and guide["parts"]["contact"]["complaint" if heard.intent == "complaint" else "consult"]
+    buttons = (offers.of_complaint(item),) if heard.intent == "complaint" else ()
     if guide is None or not number:
-        return _plainly(heard, text).model_copy(update={"lookup": lookup})
+        return Said(reply=Reply(text=text, buttons=buttons), memory=heard.memory, intent=heard.intent, lookup=lookup)
     label = "监督投诉电话" if heard.intent == "complaint" else "咨询电话"
     more = f"{parts.named(guide)}的{label}：{parts.phone_of(number)}。"
-    reply = Reply(text=plain(f"{text}{more}", LONGEST), cards=(_card(guide, "contact"),))
+    reply = Reply(text=plain(f"{text}{more}", LONGEST), cards=(_card(guide, "contact"),), buttons=buttons)
     return Said(reply=reply, memory=heard.memory, intent=heard.intent, lookup=lookup)
 
 

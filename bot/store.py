@@ -63,6 +63,14 @@ class Conversations:
         row = await self._talks.find_one({"_id": conversation_id, "resident_id": {"$in": [resident_id, None]}}, {"turns": 1})
         return [] if row is None else [orjson.loads(self._keys.open(one, f"conversations/turns/{conversation_id}")) for one in row["turns"]]
 
+    async def talk(self, conversation_id: str, resident_id: str) -> list[dict[str, Any]]:
+        """As `turns`; of one forgotten since, what this resident's waiting hand-over kept."""
+        if turns := await self.turns(conversation_id, resident_id):
+            return turns
+        row = await self._handovers.find_one({"conversation_id": conversation_id, "resident_id": resident_id, "state": "waiting"})
+        kept: list[dict[str, Any]] = [] if row is None else orjson.loads(self._keys.open(row["talk"], f"bot_handovers/talk/{conversation_id}"))
+        return kept
+
     # what did not help
 
     async def miss(self, reason: str, intent: str, question: str, nearest: str | None) -> None:

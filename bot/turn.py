@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from bot import asks, texts
+from bot import asks, offers, texts
 from bot.cleaning import cleaned, masked, plain
 from bot.client import Rasa
 from bot.knowledge import Knowledge, Lookups, OwnBill, OwnCase
@@ -88,7 +88,8 @@ class Assistant:
     async def _looked_up(self, said: Said, conversation_id: str, resident_id: str | None) -> Said:
         if said.lookup == "human":
             await self.store.hand_over(conversation_id, resident_id)
-            return said.model_copy(update={"reply": said.reply.model_copy(update={"text": texts.HUMAN})})
+            change = {"text": texts.HUMAN, "buttons": (offers.of_complaint(said.memory.item),)}
+            return said.model_copy(update={"reply": said.reply.model_copy(update=change)})
         if said.lookup == "progress" and resident_id is not None:
             return said.model_copy(update={"reply": _with_cases(said.reply, await self.lookups.progress(resident_id))})
         if said.lookup == "bills" and resident_id is not None and (bills := await self.lookups.bills(resident_id)) is not None:

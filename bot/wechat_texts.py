@@ -14,9 +14,12 @@ SORRY = "系统繁忙，暂时没能查到，请过几分钟再问一次，或�
 
 
 def numbered(reply: Mapping[str, Any]) -> str:
-    """One reply of the assistant ({text, buttons: [{title, text}]}) as plain text of at most LONGEST characters; the choices are never cut off."""
+    """One reply of the assistant ({text, buttons: [{title, text}]}) as plain text of at most LONGEST characters; the choices are never cut off.
+
+    A button that opens a page of the mini program opens nothing here; its sentence says where that page is.
+    """
     text = str(reply.get("text") or "").strip()
-    titles = [_cut(str(button["title"]).strip(), 60) for button in reply.get("buttons") or []][:MOST_BUTTONS]
+    titles = [_cut(str(button["title"]).strip(), 60) for button in reply.get("buttons") or [] if not button.get("action")][:MOST_BUTTONS]
     if not titles:
         return _cut(text, LONGEST)
     choices = "回复数字选择：\n" + "\n".join(f"{n}. {title}" for n, title in enumerate(titles, 1))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from complaints.values import OPEN, REPLY_DAYS, Complaint, Move
-from core.complaints import ComplaintMove
+from core.complaints import ComplaintKind, ComplaintMove
 from kit.workdays import Calendar, day_of, end_of
 
 
@@ -22,7 +22,19 @@ def told(one: Complaint, number: str, moves: Iterable[Move], calendar: Calendar)
     changed = replace(one, number=one.number or number, moves=ordered, department=department, at_core="told")
     if last is None:
         return changed
-    return replace(changed, state=last.state, version=last.version, due_at=_due(changed, calendar))
+    return replace(changed, state=last.state, version=last.version, due_at=_due(changed, calendar), late=_was_late(changed, calendar))
+
+
+def first_due(kind: ComplaintKind, at: datetime, calendar: Calendar) -> datetime:
+    """Our own count: the end of the last working day."""
+    return end_of(calendar.add_workdays(day_of(at), REPLY_DAYS[kind]).day)
+
+
+def _was_late(one: Complaint, calendar: Calendar) -> bool:
+    """Whether any wait ended after its day."""
+    ends = [n for n, move in enumerate(one.moves) if move.state not in OPEN and n > 0 and one.moves[n - 1].state in OPEN]
+    dues = [(one.moves[n].at, _due(replace(one, moves=one.moves[:n]), calendar)) for n in ends]
+    return any(due is not None and at > due for at, due in dues)
 
 
 def _due(one: Complaint, calendar: Calendar) -> datetime | None:
@@ -32,4 +44,4 @@ def _due(one: Complaint, calendar: Calendar) -> datetime | None:
     set_by_core = next((move.due_at for move in reversed(waiting) if move.due_at is not None), None)
     if set_by_core is not None or not waiting:
         return set_by_core
-    return end_of(calendar.add_workdays(day_of(waiting[0].at), REPLY_DAYS[one.said.kind]).day)
+    return first_due(one.said.kind, waiting[0].at, calendar)

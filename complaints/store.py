@@ -18,6 +18,9 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "complaints": [
         IndexModel([("person_id", ASCENDING), ("told_at", DESCENDING), ("_id", DESCENDING)], name="of_person"),
         IndexModel([("same", ASCENDING)], unique=True, name="once_a_day", partialFilterExpression={"same": {"$type": "string"}}),
+        IndexModel(
+            [("person_id", ASCENDING), ("nth", ASCENDING)], unique=True, name="so_many_a_day", partialFilterExpression={"nth": {"$type": "string"}}
+        ),
         IndexModel([("department", ASCENDING), ("told_at", DESCENDING), ("_id", DESCENDING)], name="of_department"),
         IndexModel([("told_at", DESCENDING), ("_id", DESCENDING)], name="newest"),
         IndexModel([("state", ASCENDING), ("due_at", ASCENDING)], name="due"),
@@ -32,11 +35,11 @@ class Complaints:
         self._keys = keys
 
     def same(self, person_id: str, said: Said, day: str) -> str:
-        """Of what one person says twice on one day."""
-        return self._keys.index("complaints/same", "\n".join((person_id, day, said.kind, said.title, said.text, said.case_no or "")))
+        """Of what one person says twice on one day, whatever it is called; about another case it is something else."""
+        return self._keys.index("complaints/same", "\n".join((person_id, day, said.text, said.case_no or "")))
 
-    async def add(self, tx: Tx, one: Complaint, same: str) -> None:
-        """Raises DuplicateKeyError: this very one, or the same words of the same day."""
+    async def add(self, tx: Tx, one: Complaint, same: str, nth: str) -> None:
+        """`nth` of the day. Raises DuplicateKeyError: this very one, the same words of the same day, or another was that one of the day."""
         said = one.said
         row = {
             "_id": one.id,
@@ -50,6 +53,7 @@ class Complaints:
             "channel": one.channel,
             "told_at": one.told_at,
             "same": same,
+            "nth": nth,
             **self._changing(one),
         }
         await self._rows.insert_one(row, session=tx)
@@ -58,12 +62,15 @@ class Complaints:
         row = await self._rows.find_one({"_id": own}, session=tx)
         return None if row is None else self._complaint(row)
 
-    async def of_same(self, same: str) -> Complaint | None:
-        row = await self._rows.find_one({"same": {"$eq": same, "$type": "string"}})
+    async def of_same(self, same: str, tx: Tx | None = None) -> Complaint | None:
+        row = await self._rows.find_one({"same": {"$eq": same, "$type": "string"}}, session=tx)
         return None if row is None else self._complaint(row)
 
-    async def count_since(self, person_id: str, since: datetime) -> int:
-        return int(await self._rows.count_documents({"person_id": person_id, "told_at": {"$gte": since}}))
+    async def count_since(self, tx: Tx | None, person_id: str, since: datetime) -> int:
+        return int(await self._rows.count_documents({"person_id": person_id, "told_at": {"$gte": since}}, session=tx))
+
+    async def count_overdue(self, at: datetime) -> int:
+        return int(await self._rows.count_documents({"state": {"$in": _OPEN}, "due_at": {"$lt": at}}))
 
     async def mine(self, person_id: str, last: Place, limit: int, *, open_only: bool = False) -> list[Complaint]:
         """The newest first. `open_only`: what still waits for the core, or for a word of the resident."""
@@ -74,12 +81,12 @@ class Complaints:
         return [self._complaint(row) async for row in found]
 
     async def listed(self, departments: Collection[str] | None, which: Mapping[str, Any], last: Place, limit: int) -> list[Complaint]:
-        """For staff, the newest first. `departments` None: all; `which`: state, kind, overdue_at."""
-        wanted: dict[str, Any] = {name: which[name] for name in ("state", "kind") if which.get(name)} | _after(last)
+        """For staff, the newest first. `departments` None: all; `which`: state, kind, at_core, overdue_at."""
+        wanted: dict[str, Any] = {name: which[name] for name in ("state", "kind", "at_core") if which.get(name)} | _after(last)
         if departments is not None:
             wanted["department"] = {"$in": list(departments)}
         if which.get("overdue_at") is not None:
-            wanted |= {"state": {"$in": _OPEN}, "due_at": {"$lt": which["overdue_at"]}}
+            wanted["$and"] = [{"state": {"$in": _OPEN}}, {"due_at": {"$lt": which["overdue_at"]}}]  # beside the state that was asked for
         found = self._rows.find(wanted).sort([("told_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
         return [self._complaint(row) async for row in found]
 
@@ -90,8 +97,9 @@ class Complaints:
         return bool(done.modified_count)
 
     async def tally(self, since: datetime, until: datetime) -> list[dict[str, Any]]:
-        """{kind, department, grade, count, overdue} of what was told from `since` until just before `until`; `overdue`: of those still open."""
-        late = {"$and": [{"$in": ["$state", _OPEN]}, {"$lt": ["$due_at", now()]}, {"$ne": ["$due_at", None]}]}
+        """{kind, department, grade, count, overdue} of what was told from `since` until just before `until`; `overdue`: open past their day, or answered after it."""
+        open_late = {"$and": [{"$in": ["$state", _OPEN]}, {"$lt": ["$due_at", now()]}, {"$ne": ["$due_at", None]}]}
+        late = {"$or": [open_late, {"$eq": ["$late", True]}]}
         group = {"_id": {"kind": "$kind", "department": "$department", "grade": "$grade"}, "count": {"$sum": 1}}
         counted = {**group, "overdue": {"$sum": {"$cond": [late, 1, 0]}}}
         found = self._rows.aggregate([{"$match": {"told_at": {"$gte": since, "$lt": until}}}, {"$group": counted}])
@@ -106,6 +114,7 @@ class Complaints:
             "version": one.version,
             "department": one.department,
             "due_at": one.due_at,
+            "late": one.late,
             "grade": next((act.grade for act in one.acts if act.grade is not None and act.at_core == "told"), None),
             "history": self._seal("history", one.id, {"moves": [_move(move) for move in one.moves], "acts": [_act(act) for act in one.acts]}),
             "revision": one.revision,
@@ -123,7 +132,9 @@ class Complaints:
         facts = {
             name: row[name] for name in ("person_id", "resident_id", "channel", "told_at", "at_core", "number", "version", "department", "due_at")
         }
-        return Complaint(own, words, **facts, state=ComplaintState(row["state"]), moves=moves, acts=acts, revision=row["revision"])
+        return Complaint(
+            own, words, **facts, state=ComplaintState(row["state"]), moves=moves, acts=acts, revision=row["revision"], late=row.get("late", False)
+        )
 
     def _seal(self, field: str, own: str, value: Mapping[str, Any]) -> str:
         return self._keys.seal(orjson.dumps(value).decode(), f"complaints/{field}/{own}")

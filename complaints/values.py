@@ -1,7 +1,7 @@
 """What a complaint is made of. Frozen; states are the core's."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from core.complaints import ComplaintKind, ComplaintState
@@ -22,6 +22,7 @@ OPEN = frozenset({ComplaintState.RECEIVED, ComplaintState.ASSIGNED, ComplaintSta
 REPLY_DAYS: dict[ComplaintKind, int] = {"consultation": 5, "suggestion": 15, "complaint": 15}  # working days, where the core sets no day
 MOST_A_DAY = 10  # of one person
 MOST_FILES = 9
+ASKED_AGAIN = timedelta(days=15)  # after it was closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Complaint:
     moves: tuple[Move, ...]
     acts: tuple[Act, ...]
     revision: int
+    late: bool = False  # a reply of it came after its day
 
     @property
     def is_rated(self) -> bool:
@@ -99,12 +101,23 @@ class Complaint:
         return any(one.at_core == "waiting" for one in self.acts)
 
     @property
-    def can_follow_up(self) -> bool:
-        return self.state is ComplaintState.REPLIED and not self.is_busy
+    def has_reply(self) -> bool:
+        """One that nothing was asked about since."""
+        last = next((one.state for one in reversed(self.moves) if one.state in (ComplaintState.REPLIED, ComplaintState.REOPENED)), None)
+        return last is ComplaintState.REPLIED and self.state in (ComplaintState.REPLIED, ComplaintState.CLOSED)
+
+    @property
+    def asked_until(self) -> datetime | None:
+        """Until when a closed one may be asked about again. None: it is not closed."""
+        closed = next((one.at for one in reversed(self.moves) if one.state is ComplaintState.CLOSED), None)
+        return None if self.state is not ComplaintState.CLOSED or closed is None else closed + ASKED_AGAIN
+
+    def can_follow_up(self, at: datetime) -> bool:
+        return self.has_reply and not self.is_busy and (self.asked_until is None or at <= self.asked_until)
 
     @property
     def can_rate(self) -> bool:
-        return self.state in (ComplaintState.REPLIED, ComplaintState.CLOSED) and not self.is_rated and not self.is_busy
+        return self.has_reply and not self.is_rated and not self.is_busy
 
     def is_overdue(self, at: datetime) -> bool:
         return self.due_at is not None and self.state in OPEN and self.due_at < at

@@ -6,6 +6,7 @@ Markup is refused, not cleaned: other systems will show the text, and one that t
 import re
 import unicodedata
 
+from complaints.values import KINDS
 from kit.errors import FieldError
 
 TITLE, TEXT, SHORTEST = 100, 2000, 10
@@ -13,7 +14,12 @@ _MARKUP = re.compile(r"<\s*[A-Za-z/!?]|(?:java|vb)script\s*:|data\s*:\s*text/htm
 
 
 def problems(title: str, text: str) -> list[FieldError]:
+    """Of the two that are written freely."""
     return [*_of("title", title, 2, TITLE), *_of("text", text, SHORTEST, TEXT)]
+
+
+def problems_of_kind(kind: str) -> list[FieldError]:
+    return [] if kind in KINDS else [FieldError("kind", f"请选择{'、'.join(KINDS.values())}之一（{'、'.join(KINDS)}）")]
 
 
 def problems_of_short(text: str, shortest: int) -> list[FieldError]:
@@ -29,7 +35,9 @@ def _of(field: str, text: str, shortest: int, longest: int) -> list[FieldError]:
         found.append(FieldError(field, f"最多 {longest} 个字，现在是 {len(there)} 个字，请精简，或把详细材料作为附件上传"))
     if (match := _MARKUP.search(there)) is not None:
         sample = there[match.start() : match.start() + 12].replace("\n", " ")
-        found.append(FieldError(field, f"第 {match.start() + 1} 个字起“{sample}”像网页代码，转到其他系统可能显示不全，请改用文字说明"))
+        found.append(
+            FieldError(field, f"第 {match.start() + 1} 个字起“{sample}”像网页代码，转到其他系统可能显示不全，请改用文字说明，“<”请写成“小于”")
+        )
     if (place := next((n for n, one in enumerate(there) if _is_control(one)), None)) is not None:
         found.append(FieldError(field, f"第 {place + 1} 个字是看不见的控制字符，请删去后再提交"))
     return found

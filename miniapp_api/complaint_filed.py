@@ -5,13 +5,13 @@ What they wrote and the row that takes it to the core are one write: it is regis
 
 import hashlib
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 from cases import files
-from complaints import words
-from complaints.values import MOST_A_DAY, Act, Complaint, Said, Spoken
-from core.complaints import ComplaintState
+from complaints import moves, words
+from complaints.values import MOST_A_DAY, MOST_FILES, Act, Complaint, Said, Spoken
+from core.complaints import ComplaintKind, ComplaintState
 from kit.clock import BEIJING, now
 from kit.errors import Conflict, FieldError, Invalid, NotFound, TooMany
 from kit.ids import new_id
@@ -21,7 +21,7 @@ from miniapp_api.gate import Call
 from miniapp_api.routes.cases import own_case
 from miniapp_api.routes.files import owner_of
 from miniapp_api.shapes_complaints import NewComplaint
-from residents import subjects
+from residents import minors, subjects
 
 
 async def file(call: Call) -> Complaint:
@@ -30,17 +30,19 @@ async def file(call: Call) -> Complaint:
     own = _complaint_id(call, person_id)
     if (kept := await store.complaint(own)) is not None:
         return kept
-    said, at = await _checked(call, call.body), now()
-    same = store.same(person_id, said, at.astimezone(BEIJING).date().isoformat())
-    midnight = at.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
-    if await store.of_same(same) is None and await store.count_since(person_id, midnight) >= MOST_A_DAY:
-        text = f"一天最多提交 {MOST_A_DAY} 条，今天已经够了；您写的内容请先保存，明天再提交，或致电 12345"
-        raise TooMany("complaints_too_many", text, retry_after=3600)
-    made = _new(call, own, said, person_id, at)
-    try:
-        await call.deps.mongo.transaction(lambda tx: _write(call, tx, made, same))
-    except DuplicateKeyError:
-        return await _first(call, own, same)
+    if call.resident.subject is not None:
+        await minors.check(call.deps.residents, person_id, call.resident.subject)
+    made = _new(call, own, await _checked(call, call.body), person_id, now())
+    for _ in range(MOST_A_DAY + 1):  # as often as somebody else of theirs may be faster
+        try:
+            await call.deps.mongo.transaction(lambda tx: _write(call, tx, made))
+        except DuplicateKeyError:
+            if (kept := await store.complaint(own)) is not None:
+                return kept
+        else:
+            break
+    else:
+        raise TooMany("complaints_too_many", "您同时提交了很多条，请先保存您写的内容，稍后再提交", retry_after=60)
     await complaint_told.soon(call.deps, made.id)
     return await store.complaint(made.id) or made
 
@@ -89,16 +91,17 @@ def _check_may(one: Complaint, act: Act) -> None:
         raise Conflict("complaint_rated", "您已经评价过这次答复，每条诉求评价一次")
     if one.is_busy:
         raise Conflict("complaint_busy", "您上一次的追问或评价还在登记，请稍候再试")
-    if act.grade is None and one.state is not ComplaintState.REPLIED:
-        raise Conflict("complaint_not_replied", "还没有答复，或已经办结，现在不能追问；有新情况请另提一条，或致电 12345")
+    if act.grade is None and not one.has_reply:
+        raise Conflict("complaint_not_replied", "还没有答复，有了答复才能追问；有新情况请另提一条，或致电 12345")
+    if act.grade is None and not one.can_follow_up(act.at):
+        raise Conflict("complaint_over", "办结已经超过 15 天，不能再追问；有新情况请另提一条，或致电 12345")
     if act.grade is not None and not one.can_rate:
         raise Conflict("complaint_not_replied", "还没有答复，有了答复再请您评价")
 
 
 async def _checked(call: Call, asked: NewComplaint) -> Said:
     """Everything wrong at once. Raises Invalid."""
-    wrong = words.problems(asked.title, asked.text)
-    wrong += await _wrong_files(call, asked)
+    wrong = [*words.problems_of_kind(asked.kind), *words.problems(asked.title, asked.text), *await _wrong_files(call, asked)]
     if asked.case_no is not None:
         try:
             await own_case(call, asked.case_no)
@@ -110,19 +113,22 @@ async def _checked(call: Call, asked: NewComplaint) -> Said:
     if asked.conversation_id is not None and not talk:
         wrong.append(FieldError("conversation_id", "没有找到您的这段对话（保留七天），请不带对话再提交"))
     _refuse(wrong)
-    return Said(asked.kind, asked.title.strip(), asked.text.strip(), asked.item_code, asked.case_no, tuple(asked.files), talk)
+    kind, papers = cast(ComplaintKind, asked.kind), tuple(dict.fromkeys(asked.files))
+    return Said(kind, asked.title.strip(), asked.text.strip(), asked.item_code, asked.case_no, papers, talk)
 
 
 async def _wrong_files(call: Call, asked: NewComplaint) -> list[FieldError]:
+    many = len(set(asked.files))
+    wrong = [FieldError("files", f"最多带 {MOST_FILES} 个附件，现在是 {many} 个，请去掉一些")] if many > MOST_FILES else []
     try:
         await files.ready(call.deps.files.store, asked.files, owner_of(call))
     except Invalid as exc:
-        return list(exc.errors)
-    return []
+        return [*wrong, *exc.errors]
+    return wrong
 
 
 async def _talk(call: Call, conversation_id: str) -> tuple[Spoken, ...]:
-    turns: list[dict[str, Any]] = await call.deps.assistant.store.turns(conversation_id, call.resident.resident_id)
+    turns: list[dict[str, Any]] = await call.deps.assistant.store.talk(conversation_id, call.resident.resident_id)
     found = []
     for turn in turns:
         at = datetime.fromisoformat(turn["at"])
@@ -130,23 +136,37 @@ async def _talk(call: Call, conversation_id: str) -> tuple[Spoken, ...]:
     return tuple(found)
 
 
-async def _write(call: Call, tx: Tx, made: Complaint, same: str) -> None:
+async def _write(call: Call, tx: Tx, made: Complaint) -> None:
+    """Raises Conflict and TooMany before anything is written, DuplicateKeyError where somebody of theirs was faster: then it is asked again."""
     deps, asked = call.deps, call.body
+    same, nth = await _same(call, tx, made), await _nth(call, tx, made)
     await files.attach(deps.files.store, tx, made.said.files, f"complaint:{made.id}")
-    await deps.complaining.store.add(tx, made, same)
+    await deps.complaining.store.add(tx, made, same, nth)
     await complaint_told.put(deps, tx, complaint_told.FILE, made.id, "", made.told_at)
     if asked.conversation_id is not None:
         await deps.assistant.store.landed(tx, asked.conversation_id)
 
 
-async def _first(call: Call, own_id: str, same: str) -> Complaint:
-    """What was there already: this very complaint, or the same words of today."""
-    store = call.deps.complaining.store
-    if (kept := await store.complaint(own_id)) is not None:
-        return kept
-    first = await store.of_same(same)
-    number = f"，编号 {first.number}" if first is not None and first.number else ""
-    raise Conflict("complaint_repeated", f"同样的内容您今天已经提交过{number}，我们正在办理，不用再次提交")
+async def _same(call: Call, tx: Tx, made: Complaint) -> str:
+    """Of its words and its day. Raises Conflict where they were said within 24 hours."""
+    store, today = call.deps.complaining.store, made.told_at.astimezone(BEIJING).date()
+    of_day = [store.same(made.person_id, made.said, day.isoformat()) for day in (today, today - timedelta(days=1))]
+    for same in of_day:
+        first = await store.of_same(same, tx)
+        if first is not None and first.id != made.id and made.told_at - first.told_at < timedelta(days=1):
+            number = f"，编号 {first.number}" if first.number else ""
+            raise Conflict("complaint_repeated", f"同样的内容您在 24 小时内已经提交过{number}，我们正在办理，不用再次提交")
+    return of_day[0]
+
+
+async def _nth(call: Call, tx: Tx, made: Complaint) -> str:
+    """Which one of their day it is. Raises TooMany."""
+    midnight = made.told_at.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
+    before = await call.deps.complaining.store.count_since(tx, made.person_id, midnight)
+    if before >= MOST_A_DAY:
+        text = f"一天最多提交 {MOST_A_DAY} 条，今天已经够了；您写的内容请先保存，明天再提交，或致电 12345"
+        raise TooMany("complaints_too_many", text, retry_after=3600)
+    return f"{midnight.date().isoformat()}:{before}"
 
 
 def _new(call: Call, own_id: str, said: Said, person_id: str, at: datetime) -> Complaint:
@@ -162,7 +182,7 @@ def _new(call: Call, own_id: str, said: Said, person_id: str, at: datetime) -> C
         state=ComplaintState.RECEIVED,
         version=0,
         department=None,
-        due_at=None,
+        due_at=moves.first_due(said.kind, at, call.deps.workdays.current),
         moves=(),
         acts=(),
         revision=1,

@@ -1,6 +1,6 @@
 """Complaints as people see them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from complaints.values import KINDS, STATES, Complaint
 from kit.clock import at_edge, now
@@ -15,7 +15,7 @@ from miniapp_api.shapes_complaints import (
 )
 
 _WAITING, _REFUSED = "正在登记，编号稍后就有；您写的内容已经保存，不用再次提交", "没有登记成，工作人员会转交处理；着急请致电 12345"
-_LATE = "已超过答复期限，我们已经提醒承办部门；您也可以致电 12345 催办"
+_LATE = "已超过答复期限，已标为超期，监督人员看得到；您也可以致电 12345 催办"
 
 
 def entry(one: Complaint) -> ComplaintEntry:
@@ -30,7 +30,7 @@ def entry(one: Complaint) -> ComplaintEntry:
         department=one.department,
         due_at=_moment(one.due_at),
         overdue=one.is_overdue(now()),
-        can_follow_up=one.can_follow_up,
+        can_follow_up=one.can_follow_up(now()),
         can_rate=one.can_rate,
         told_at=at_edge(one.told_at),
     )
@@ -71,16 +71,6 @@ def for_staff(one: Complaint) -> StaffComplaint:
 def opened(one: Complaint) -> StaffComplaintDetail:
     shown = for_staff(one).model_dump()
     return StaffComplaintDetail(**shown, title=one.said.title, text=one.said.text, conversation=_talk(one), timeline=_timeline(one), acts=_acts(one))
-
-
-def place(text: str) -> tuple[datetime, str] | None:
-    """Milliseconds and id of the last one seen."""
-    moment, _, own = text.partition(".")
-    return (datetime.fromtimestamp(int(moment) / 1000, UTC), own) if text else None
-
-
-def cursor(one: Complaint) -> str:
-    return f"{round(one.told_at.timestamp() * 1000)}.{one.id}"
 
 
 def _state(one: Complaint) -> str:

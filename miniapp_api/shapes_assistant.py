@@ -19,7 +19,9 @@ class AssistantMessage(Asked):
 
 class AssistantAnswer(Told):
     conversation_id: str
-    replies: list[Reply] = Field(description="text 最多 300 字，按纯文本显示；卡片说明依据哪个事项的哪个版本")
+    replies: list[Reply] = Field(
+        description="text 最多 300 字，按纯文本显示；卡片说明依据哪个事项的哪个版本；按钮的 action 为 complaint 时打开“投诉建议”，并带上这次的 conversation_id"
+    )
     intent: str = Field(description="听成了问什么：各要素名，或 greet、thanks、goodbye、human、payment、complaint、out_of_scope、nlu_fallback")
     degraded: bool = Field(description="true：没有经过对话理解，只按检索回答")
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from complaints.values import MOST_FILES
 from miniapp_api.shapes import Asked, Told
 
-Kind = Literal["complaint", "suggestion", "consultation"]
+Kind = Annotated[str, Field(max_length=40, json_schema_extra={"enum": ["complaint", "suggestion", "consultation"]})]  # told with all that is wrong
 Own = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_.:-]+$")]
 Cursor = Annotated[str, Field(pattern=r"^([0-9]{1,14}\.[0-9A-Za-z_-]{1,64})?$")]
 Free = Annotated[str, Field(max_length=500_000)]  # how much is too much is told with everything else that is wrong
@@ -19,7 +19,7 @@ class NewComplaint(Asked):
     text: Annotated[Free, Field(description="10 到 2000 个字，纯文字")]
     item_code: Own | None = None
     case_no: Annotated[str, Field(min_length=1, max_length=50, description="自己的办件")] | None = None
-    files: list[Own] = Field(default=[], max_length=MOST_FILES, description="POST /v1/files 得到的编号：JPG、PNG、PDF、OFD")
+    files: list[Own] = Field(default=[], max_length=100, description=f"POST /v1/files 得到的编号，最多 {MOST_FILES} 个：JPG、PNG、PDF、OFD")
     conversation_id: Annotated[Own, Field(description="跟办事助手的对话：一起带过去，不用再说一遍")] | None = None
 
 
@@ -95,6 +95,7 @@ class ComplaintList(Told):
 class StaffComplaintsQuery(Asked):
     state: Annotated[str, Field(pattern=r"^[a-z_]{0,20}$")] = ""
     kind: Literal["", "complaint", "suggestion", "consultation"] = ""
+    at_core: Literal["", "waiting", "told", "refused"] = Field(default="", description="refused：政务平台没有接受，要人工转交")
     overdue: bool = Field(default=False, description="只看超过答复期限的")
     cursor: Cursor = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 50

@@ -10,7 +10,7 @@ from miniapp_api.privacy.held import Held, Kept, Part, Row, Stays, Whose, of_per
 from miniapp_api.privacy.of_people import CIVIL, THREE_YEARS
 
 _SHOWN = ("_id", "number", "kind", "item_code", "case_no", "channel", "told_at", "state", "department", "due_at", "grade")
-_KEPT = ("number", "kind", "item_code", "channel", "told_at", "at_core", "state", "version", "department", "due_at", "grade", "revision")
+_KEPT = ("number", "kind", "item_code", "channel", "told_at", "at_core", "state", "version", "department", "due_at", "late", "grade", "revision")
 _ENDED = {"state": {"$in": [ComplaintState.CLOSED.value, ComplaintState.NOT_ACCEPTED.value, ComplaintState.REPLIED.value]}}
 
 

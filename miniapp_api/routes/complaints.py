@@ -1,8 +1,9 @@
 """Complaints, suggestions and consultation of a resident, under the number 12345 knows."""
 
 from miniapp_api import complaint_filed
-from miniapp_api.complaint_view import cursor, detail, entry, place
+from miniapp_api.complaint_view import detail, entry
 from miniapp_api.gate import Call, Routes
+from miniapp_api.page_place import cursor, place
 from miniapp_api.shapes_complaints import ComplaintDetail, ComplaintList, ComplaintsQuery, NewComplaint, NewQuestion, NewSatisfaction
 
 routes = Routes()
@@ -28,7 +29,9 @@ async def mine(call: Call) -> ComplaintList:
     query: ComplaintsQuery = call.query
     person_id = call.resident.person_id
     found = [] if person_id is None else await call.deps.complaining.store.mine(person_id, place(query.cursor), query.limit)
-    return ComplaintList(items=[entry(one) for one in found], next_cursor=cursor(found[-1]) if len(found) == query.limit else None)
+    return ComplaintList(
+        items=[entry(one) for one in found], next_cursor=cursor(found[-1].told_at, found[-1].id) if len(found) == query.limit else None
+    )
 
 
 @routes.add("GET", _PATH, who="resident", summary="一条诉求和办理过程", reply=ComplaintDetail)

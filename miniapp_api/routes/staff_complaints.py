@@ -6,8 +6,9 @@ from complaints.values import STATES, Complaint
 from core.complaints import ComplaintState
 from kit.clock import now
 from kit.errors import FieldError, Invalid, NotFound
-from miniapp_api.complaint_view import cursor, for_staff, opened, place
+from miniapp_api.complaint_view import for_staff, opened
 from miniapp_api.gate import Call, Routes
+from miniapp_api.page_place import cursor, place
 from miniapp_api.privacy.access import looked
 from miniapp_api.shapes_complaints import StaffComplaintDetail, StaffComplaints, StaffComplaintsQuery
 from staff.roles import ALL
@@ -29,9 +30,11 @@ async def listed(call: Call) -> StaffComplaints:
     if query.state and query.state not in {one.value for one in STATES}:
         told = "、".join(one.value for one in STATES if one is not ComplaintState.OTHER)
         raise Invalid("input_invalid", "没有这种状态", errors=(FieldError("state", f"只能是 {told}"),))
-    which = {"state": query.state, "kind": query.kind, "overdue_at": now() if query.overdue else None}
+    which = {"state": query.state, "kind": query.kind, "at_core": query.at_core, "overdue_at": now() if query.overdue else None}
     rows = await call.deps.complaining.store.listed(_mine(call), which, place(query.cursor), query.limit)
-    return StaffComplaints(items=[for_staff(one) for one in rows], next_cursor=cursor(rows[-1]) if len(rows) == query.limit else None)
+    return StaffComplaints(
+        items=[for_staff(one) for one in rows], next_cursor=cursor(rows[-1].told_at, rows[-1].id) if len(rows) == query.limit else None
+    )
 
 
 @routes.add(
@@ -52,8 +55,9 @@ async def look(call: Call, complaint_id: str) -> StaffComplaintDetail:
 
 
 def _mine(call: Call) -> Collection[str] | None:
-    given = call.staff.scope.departments
-    return None if ALL in given else given
+    """A department its own; the hotline and supervisors all, also what no department has yet."""
+    given, permissions = call.staff.scope.departments, call.staff.permissions
+    return None if ALL in given or permissions & {"hotline.read", "ratings.supervise"} else given
 
 
 def _is_mine(call: Call, one: Complaint) -> bool:

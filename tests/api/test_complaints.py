@@ -2,11 +2,17 @@
 
 import asyncio
 import uuid
+from datetime import timedelta
 
+from core.complaints import ComplaintMove, ComplaintMoved, ComplaintState
+from kit.clock import now
+from kit.ids import new_nonce
+from miniapp_api import core_events, jobs_complaints
 from staff.roles import Scope
 from tests.api.applying import post, upload
 from tests.api.desk import make_desk
 from tests.api.house import House, Json, Resident, make_resident, until
+from tests.api.planted import inside
 
 TEXT = "上午九点取号，等到十一点半没有叫到，窗口说系统坏了。"
 
@@ -62,7 +68,7 @@ async def test_a_complaint_is_answered_asked_about_and_closed_under_one_number(h
     again = await post(resident, f"/v1/complaints/{one['id']}/satisfaction", {"grade": 1})
     assert (again.status, again.json["code"]) == (409, "complaint_rated")
     ended = await is_now(resident, one["id"], "closed")
-    assert (ended["can_follow_up"], ended["can_rate"], ended["number"]) == (False, False, one["number"])
+    assert (ended["can_follow_up"], ended["can_rate"], ended["number"]) == (True, False, one["number"])
     held = await at_core(house, one["id"])
     assert held["number"] == one["number"] and len([line for line in await house.ledger("core") if line.get("complaint_id") == one["id"]]) >= 7
     await until(lambda: _as_many(resident, 6))
@@ -87,15 +93,16 @@ async def test_the_same_key_is_one_complaint_and_the_same_words_are_told_so(hous
 async def test_everything_wrong_is_told_at_once_and_nothing_is_kept(house: House) -> None:
     resident, other = await make_resident(house), await make_resident(house)
     theirs = await upload(other)
-    asked = make_words(title="<script>alert(1)</script>", text="长" * 10_000, files=[theirs, "f_none"], case_no="NO-SUCH", item_code="NO-ITEM")
+    wrong_parts = {"kind": "praise", "case_no": "NO-SUCH", "item_code": "NO-ITEM"}
+    asked = make_words(title="<script>alert(1)</script>", text="长" * 10_000, files=[theirs, "f_none"], **wrong_parts)
     answer = await post(resident, "/v1/complaints", {**asked, "conversation_id": "c_none"})
     assert answer.status == 422, answer.body
     wrong = {one["field"]: one["message"] for one in answer.json["errors"]}
-    assert set(wrong) == {"title", "text", "files.0", "files.1", "case_no", "item_code", "conversation_id"}
+    assert set(wrong) == {"kind", "title", "text", "files.0", "files.1", "case_no", "item_code", "conversation_id"}
     assert "10000 个字" in wrong["text"] and "网页代码" in wrong["title"]
     assert (await resident.api("GET", "/v1/complaints")).json["items"] == []
-    unknown = await post(resident, "/v1/complaints", make_words(kind="praise"))
-    assert unknown.status == 422 and [one["field"] for one in unknown.json["errors"]] == ["kind"]
+    many = await post(resident, "/v1/complaints", make_words(files=[f"f_{n}" for n in range(10)]))
+    assert many.status == 422 and "最多带 9 个附件，现在是 10 个" in many.json["errors"][0]["message"] and len(many.json["errors"]) == 11
 
 
 async def test_files_go_along(house: House) -> None:
@@ -161,8 +168,10 @@ async def test_what_was_said_to_the_assistant_goes_along_and_nobody_elses(house:
     resident, other = await make_resident(house), await make_resident(house)
     said = (await resident.api("POST", "/v1/assistant/messages", {"text": "我要投诉，居住证窗口态度很差，电话13812345678"})).json
     assert said["intent"] == "complaint" and "投诉建议" in said["replies"][0]["text"]
+    assert [one["action"] for one in said["replies"][0]["buttons"]] == ["complaint"]
     asked = (await resident.api("POST", "/v1/assistant/messages", {"text": "转人工", "conversation_id": said["conversation_id"]})).json
-    assert asked["intent"] == "human"
+    assert asked["intent"] == "human" and [one["action"] for one in asked["replies"][0]["buttons"]] == ["complaint"]
+    assert await waits(house, said["conversation_id"])
     stolen = await post(other, "/v1/complaints", make_words(conversation_id=said["conversation_id"]))
     assert stolen.status == 422 and [one["field"] for one in stolen.json["errors"]] == ["conversation_id"]
     one = await filed(resident, conversation_id=said["conversation_id"])
@@ -170,14 +179,133 @@ async def test_what_was_said_to_the_assistant_goes_along_and_nobody_elses(house:
     assert len(lines) == 4 and "态度很差" in lines[0] and "13812345678" not in lines[0] and lines[2] == "转人工"
     held = await at_core(house, one["id"])
     assert [line["text"] for line in held["conversation"]] == lines
+    assert not await waits(house, said["conversation_id"]), "whoever answers the complaint has it now"
 
 
-async def test_ten_a_day_are_enough(house: House) -> None:
+async def waits(house: House, conversation_id: str) -> bool:
+    async with inside(house.stack) as deps:
+        return bool(await deps.mongo["bot_handovers"].count_documents({"conversation_id": conversation_id, "state": "waiting"}))
+
+
+async def test_what_was_forgotten_but_waits_for_a_person_goes_along_too(house: House) -> None:
+    resident, other = await make_resident(house), await make_resident(house)
+    own = (await resident.api("POST", "/v1/assistant/messages", {"text": "居住证一直没有人理"})).json["conversation_id"]
+    await resident.api("POST", "/v1/assistant/messages", {"text": "转人工", "conversation_id": own})
+    async with inside(house.stack) as deps:
+        await deps.mongo["conversations"].delete_one({"_id": own})
+    assert (await post(other, "/v1/complaints", make_words(conversation_id=own))).status == 422
+    one = await filed(resident, conversation_id=own)
+    assert one["conversation"][0]["text"] == "居住证一直没有人理" and not await waits(house, own)
+
+
+async def test_ten_a_day_are_enough_however_fast_they_come(house: House) -> None:
     resident = await make_resident(house)
-    for _ in range(10):
-        await filed(resident)
-    answer = await post(resident, "/v1/complaints", make_words())
-    assert (answer.status, answer.json["code"]) == (429, "complaints_too_many")
+    answers = await asyncio.gather(*(post(resident, "/v1/complaints", make_words()) for _ in range(13)))
+    assert sorted(one.status for one in answers) == [201] * 10 + [429] * 3
+    assert {one.json["code"] for one in answers if one.status == 429} == {"complaints_too_many"}
+    assert len((await resident.api("GET", "/v1/complaints?limit=50")).json["items"]) == 10
+
+
+async def test_the_same_words_before_midnight_are_the_same_words_after_it(house: House) -> None:
+    resident = await make_resident(house)
+    words = make_words()
+    first = await post(resident, "/v1/complaints", words)
+    async with inside(house.stack) as deps:
+        store = deps.complaining.store
+        one = await store.complaint(first.json["id"])
+        assert one is not None
+        day = (now() + timedelta(hours=8) - timedelta(days=1)).date().isoformat()
+        rows, as_yesterday = deps.mongo["complaints"], store.same(one.person_id, one.said, day)
+        await rows.update_one({"_id": one.id}, {"$set": {"same": as_yesterday, "nth": f"{day}:0", "told_at": now() - timedelta(hours=23)}})
+        again = await post(resident, "/v1/complaints", {**words, "title": "换个标题"})
+        assert (again.status, again.json["code"]) == (409, "complaint_repeated") and first.json["number"] in again.json["title"]
+        await rows.update_one({"_id": one.id}, {"$set": {"told_at": now() - timedelta(hours=25)}})
+    assert (await post(resident, "/v1/complaints", words)).status == 201
+
+
+def make_event(one: Json, version: int, state: ComplaintState, **more: Json) -> ComplaintMoved:
+    move = ComplaintMove(version=version, state=state, at=now(), **more)
+    about = {"complaint_id": one["id"], "number": one["number"] or "LJ-LATER", "seq": 10_000_000 + version}
+    return ComplaintMoved(event_id=f"ev_{new_nonce()}", type="complaint.moved", move=move, **about)
+
+
+async def test_late_repeated_and_reordered_events_never_take_it_back(house: House) -> None:
+    resident = await make_resident(house)
+    one = await filed(resident)
+    events = [make_event(one, n, state) for n, state in ((4, ComplaintState.CLOSED), (2, ComplaintState.ASSIGNED), (3, ComplaintState.REPLIED))]
+    async with inside(house.stack) as deps:
+        await core_events.take(deps, events)
+        assert await core_events.take(deps, events[1:]) == ["repeated", "repeated"]
+        strange = make_event({"id": "co_made_elsewhere", "number": "LJ-OTHER"}, 2, ComplaintState.REPLIED)
+        assert await core_events.take(deps, [strange]) == ["not_ours"]
+    seen = (await resident.api("GET", f"/v1/complaints/{one['id']}")).json
+    assert seen["state"] == "closed" and [move["state"] for move in seen["timeline"]] == ["received", "assigned", "replied", "closed"]
+    await until(lambda: _as_many(resident, 3))
+
+
+async def test_a_move_tells_the_number_of_one_whose_filing_was_not_answered(house: House) -> None:
+    resident = await make_resident(house)
+    await house.faults(core={"down": True})
+    try:
+        one = await filed(resident)
+        assert one["number"] is None and one["due_at"], "a day for the reply is there all the same"
+        async with inside(house.stack) as deps:
+            await core_events.take(deps, [make_event(one, 2, ComplaintState.ASSIGNED, department="临江市公安局")])
+        seen = (await resident.api("GET", f"/v1/complaints/{one['id']}")).json
+        assert (seen["number"], seen["state"], seen["department"]) == ("LJ-LATER", "assigned", "临江市公安局")
+    finally:
+        await house.faults(core={})
+
+
+async def test_a_forged_event_moves_nothing(house: House) -> None:
+    resident = await make_resident(house)
+    one = await filed(resident)
+    event = make_event(one, 2, ComplaintState.CLOSED).model_dump(mode="json")
+    for headers in ({}, {"X-Core-Timestamp": str(int(now().timestamp())), "X-Core-Nonce": new_nonce(), "X-Core-Signature": f"sha256={'0' * 64}"}):
+        answer = await house.api("POST", "/callbacks/core", event, headers=headers)
+        assert answer.status == 401, answer.body
+    assert (await resident.api("GET", f"/v1/complaints/{one['id']}")).json["state"] == "received"
+
+
+async def test_one_that_is_overdue_says_so_to_both_sides_and_is_counted(house: House) -> None:
+    resident = await make_resident(house)
+    one = await filed(resident, kind="consultation")
+    began = now()
+    await moved(house, one["id"], "assigned", department="临江市公安局", due_at=(now() - timedelta(minutes=1)).isoformat())
+    seen = await is_now(resident, one["id"], "assigned")
+    assert seen["overdue"] and "12345" in seen["note"]
+    clerk = await make_desk(house, "department", scope=Scope(frozenset({"临江市公安局"}), frozenset()))
+    listed = (await clerk.api("GET", "/staff/v1/complaints?overdue=true&kind=consultation")).json["items"]
+    assert [row["id"] for row in listed if row["id"] == one["id"]] and {row["department"] for row in listed} == {"临江市公安局"}
+    assert not (await clerk.api("GET", "/staff/v1/complaints?overdue=true&state=replied")).json["items"]
+    async with inside(house.stack) as deps:
+        assert await jobs_complaints.look_for_overdue(deps) >= 1
+        since = began - timedelta(minutes=1)
+        before = await deps.complaining.store.tally(since, now())
+        await moved(house, one["id"], "replied", text="周一到周五，早九点到晚五点。")
+        await is_now(resident, one["id"], "replied")
+        after = await deps.complaining.store.tally(since, now())
+    ours = [sum(row["overdue"] for row in rows if row["department"] == "临江市公安局" and row["kind"] == "consultation") for rows in (before, after)]
+    assert ours[0] == ours[1] >= 1, "a late reply was late"
+
+
+async def test_a_closed_one_is_asked_about_again(house: House) -> None:
+    resident = await make_resident(house)
+    one = await filed(resident)
+    await moved(house, one["id"], "replied", text="已处理。")
+    await is_now(resident, one["id"], "replied")
+    assert (await post(resident, f"/v1/complaints/{one['id']}/satisfaction", {"grade": 2, "text": "没有说清楚"})).status == 201
+    await is_now(resident, one["id"], "closed")
+    asked = await post(resident, f"/v1/complaints/{one['id']}/questions", {"text": "具体是怎样处理的？"})
+    assert (asked.status, asked.json["state"]) == (201, "reopened"), asked.body
+    async with inside(house.stack) as deps:
+        await core_events.take(
+            deps, [make_event(one, version, state) for version, state in ((20, ComplaintState.REPLIED), (21, ComplaintState.CLOSED))]
+        )
+        long_ago = ComplaintMove(version=22, state=ComplaintState.CLOSED, at=now() - timedelta(days=16))
+        await core_events.take(deps, [make_event(one, 22, ComplaintState.CLOSED).model_copy(update={"move": long_ago})])
+    over = await post(resident, f"/v1/complaints/{one['id']}/questions", {"text": "还有一个问题"})
+    assert (over.status, over.json["code"]) == (409, "complaint_over"), over.body
 
 
 async def test_without_real_name_nothing_is_filed(house: House) -> None:

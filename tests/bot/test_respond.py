@@ -101,7 +101,9 @@ async def test_a_situation_the_item_no_longer_has_does_no_harm() -> None:
 
 
 async def test_trouble_is_sent_to_people_with_the_number_of_the_matter_at_hand() -> None:
-    assert (await say("你们态度太差了", "complaint")).reply.text == texts.COMPLAINT
+    rude = (await say("你们态度太差了", "complaint")).reply
+    assert rude.text == texts.COMPLAINT and [one.action for one in rude.buttons] == ["complaint"]
+    assert (await say("退款没到账", "payment")).reply.buttons == ()
     code = shelf().code_of("居住证申领")
     said = await say("我要投诉他们", "complaint", Memory(item=code))
     assert said.reply.cards[0].part == "contact" and str(shelf().items[code]["complaint_phone"]) in said.reply.text

@@ -42,7 +42,7 @@ def test_any_order_with_every_move_twice_tells_the_same(order: tuple[int, ...]) 
 
 def test_an_older_move_never_takes_it_back() -> None:
     one = told(told(make_complaint(), "N", [STORY[3]], CALENDAR), "N", [STORY[1]], CALENDAR)
-    assert one.state is S.REPLIED and one.can_follow_up and not one.is_overdue(MONDAY + timedelta(days=90))
+    assert one.state is S.REPLIED and one.can_follow_up(MONDAY) and not one.is_overdue(MONDAY + timedelta(days=90))
 
 
 def test_what_was_told_of_a_version_stands() -> None:
@@ -60,5 +60,20 @@ def test_the_cores_day_counts_and_without_one_working_days_do() -> None:
 
 def test_a_question_after_the_reply_begins_a_new_wait() -> None:
     one = told(make_complaint("consultation"), "N", [*STORY, move(5, S.REOPENED)], CALENDAR)
-    assert one.state is S.REOPENED and not one.can_follow_up and not one.can_rate
+    assert one.state is S.REOPENED and not one.can_follow_up(MONDAY) and not one.can_rate
     assert one.due_at is not None and one.due_at.date().isoformat() == "2026-11-30"
+
+
+def test_a_closed_one_is_asked_about_for_fifteen_days_and_one_closed_without_a_reply_never() -> None:
+    closed = told(make_complaint(), "N", [*STORY, move(5, S.CLOSED)], CALENDAR)
+    last = MONDAY + timedelta(hours=5, days=15)
+    assert closed.can_rate and closed.can_follow_up(last) and not closed.can_follow_up(last + timedelta(milliseconds=1))
+    silent = told(make_complaint(), "N", [*STORY, move(5, S.REOPENED), move(6, S.CLOSED)], CALENDAR)
+    assert not silent.can_follow_up(MONDAY) and not silent.can_rate
+
+
+@pytest.mark.parametrize(("after", "late"), [(timedelta(days=9), False), (timedelta(days=9, milliseconds=1), True)])
+def test_a_reply_after_its_day_was_late_for_good(after: timedelta, late: bool) -> None:
+    reply = Move(3, S.REPLIED, MONDAY + after, text="迟到的答复")
+    one = told(make_complaint(), "N", [*STORY[:2], reply, Move(4, S.CLOSED, MONDAY + timedelta(days=30))], CALENDAR)
+    assert (one.late, one.is_overdue(MONDAY + timedelta(days=60))) == (late, False)

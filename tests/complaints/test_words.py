@@ -2,7 +2,7 @@
 
 import pytest
 
-from complaints.words import problems, problems_of_short
+from complaints.words import problems, problems_of_kind, problems_of_short
 
 GOOD = "上午排队三个小时，窗口说系统坏了，让我明天再来。"
 
@@ -30,3 +30,9 @@ def test_everything_wrong_is_told_at_once() -> None:
 def test_too_short_says_how_short_it_is() -> None:
     assert "现在是 2 个字" in problems("标题", "太慢")[0].message
     assert [one.message for one in problems_of_short("  ", 2)] == ["请填写内容"]
+
+
+def test_a_kind_nobody_knows_is_told_with_those_there_are() -> None:
+    assert problems_of_kind("suggestion") == []
+    (found,) = problems_of_kind("praise")
+    assert found.field == "kind" and "投诉、建议、咨询" in found.message
