@@ -1,6 +1,5 @@
 """Acts on a filed case, each reaching the core once: the intent is durable first, and after an unknown outcome the core is asked before it is told again."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from cases.follower import Follower, record_filed
 from cases.hand_over import HandOver
 from cases.store import Cases
 from core.types import Case, CaseState
-from kit.errors import Conflict, NotReached, Outside, Refused, Unavailable, Unknown
+from kit.errors import Conflict, NotReached, Refused, Unavailable, Unknown
 from kit.mongo import Mongo, Tx
 from kit.outbox import Outbox, Row
 
@@ -74,16 +73,8 @@ async def record(acting: Acting, act: Act) -> None:
 async def at_once(acting: Acting, kind: Kind, act_id: str) -> None:
     """As far as it goes while the resident waits."""
     act = await acting.acts.act(act_id)
-    row = None if act is None or act["state"] != "sending" else await acting.outbox.take_key(_key(act_id, act["refusals"]))
-    if row is None:
-        return
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await carry_out(acting, kind, row)
-    except Outside as exc:
-        await acting.outbox.give_back(row, str(exc))
-    except TimeoutError:
-        await acting.outbox.give_back(row, "too_slow_to_wait_for")
+    if act is not None and act["state"] == "sending":
+        await acting.outbox.at_once(_key(act_id, act["refusals"]), lambda row: carry_out(acting, kind, row), PATIENCE)
 
 
 async def carry_out(acting: Acting, kind: Kind, row: Row) -> None:

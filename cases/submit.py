@@ -19,7 +19,7 @@ from cases.store import Cases, Sending
 from core.case_acts import Submission
 from core.client import Core
 from core.types import Applicant, Case
-from kit.errors import Conflict, FieldError, Invalid, NotReached, Outside, Refused, Unavailable, Unknown
+from kit.errors import Conflict, FieldError, Invalid, NotReached, Refused, Unavailable, Unknown
 from kit.mongo import Mongo, Tx
 from kit.outbox import Outbox, Row
 
@@ -168,16 +168,7 @@ def _sending(asked: Asked, part: Part, own: str) -> Sending:
 
 
 async def _at_once(filing: Filing, request_id: str) -> None:
-    row = await filing.outbox.take_key(_key(request_id))
-    if row is None:
-        return
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await _file(filing, row)
-    except Outside as exc:
-        await filing.outbox.give_back(row, str(exc))
-    except TimeoutError:
-        await filing.outbox.give_back(row, "too_slow_to_wait_for")
+    await filing.outbox.at_once(_key(request_id), lambda row: _file(filing, row), PATIENCE)
 
 
 async def _file(filing: Filing, row: Row) -> None:

@@ -67,9 +67,9 @@ class Outbox:
         self._rows = mongo[COLLECTION]
         self._end = Gathered(self._ended)
 
-    async def put(self, tx: Tx, kind: str, key: str, payload: dict[str, Any], *, delay: float = 0.0) -> None:
+    async def put(self, tx: Tx, kind: str, key: str, payload: dict[str, Any], *, delay: float = 0.0, until: datetime | None = None) -> None:
         """Inside the caller's transaction. `key` is unique forever for its effect: `push:<message>:<channel>`. `delay` in seconds."""
-        await self._rows.insert_one(_new(kind, key, payload, now() + timedelta(seconds=delay)), session=tx)
+        await self._rows.insert_one(_new(kind, key, payload, now() + timedelta(seconds=delay), until), session=tx)
 
     async def put_many(self, tx: Tx | None, kind: str, rows: Sequence[tuple[str, dict[str, Any], datetime | None]]) -> None:
         """Rows of (key, payload, until) in one write."""
@@ -100,6 +100,19 @@ class Outbox:
         due = {"_id": key, "state": "waiting", "$or": [{"held": {"$ne": True}}, {"$expr": {"$lte": ["$due_at", "$$NOW"]}}]}
         row = await self._rows.find_one_and_update(due, _lease(), return_document=AFTER)
         return None if row is None else _row(row)
+
+    async def at_once(self, key: str, handle: Handler, seconds: float) -> None:
+        """By whoever waits for it, for so long; what does not come off is the worker's. Nothing, if somebody holds the row or it is done."""
+        row = await self.take_key(key)
+        if row is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await handle(row)
+        except Outside as exc:
+            await self.give_back(row, str(exc))
+        except TimeoutError:
+            await self.give_back(row, "too_slow_to_wait_for")
 
     async def done(self, key: str, tx: Tx | None = None) -> None:
         """Mark done; pass the transaction of the effect so that both happen together."""

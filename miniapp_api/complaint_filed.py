@@ -43,7 +43,7 @@ async def file(call: Call) -> Complaint:
             break
     else:
         raise TooMany("complaints_too_many", "您同时提交了很多条，请先保存您写的内容，稍后再提交", retry_after=60)
-    await complaint_told.soon(call.deps, made.id)
+    await complaint_told.at_once(call.deps, complaint_told.FILE, made.id, "")
     return await store.complaint(made.id) or made
 
 
@@ -82,7 +82,7 @@ async def _act(call: Call, complaint_id: str, act: Act) -> Complaint:
 
     if not await call.deps.mongo.transaction(write):
         raise Conflict("complaint_busy", "这条诉求刚刚有了变化，请刷新后再操作")
-    await complaint_told.soon(call.deps, before.id)
+    await complaint_told.at_once(call.deps, complaint_told.ACT, before.id, act.id)
     return await own(call, complaint_id)
 
 

@@ -1,9 +1,7 @@
 """Story, the worker's half: a complaint, and what the resident did about it afterwards, reach the core once. Whatever the core then says is its state."""
 
-import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,24 +20,20 @@ log = logging.getLogger(__name__)
 
 FILE, ACT = "complaint.core", "complaint.act"
 _PATIENCE = timedelta(days=30)  # as long as the core may be away
+GRACE = 10.0  # seconds the request that recorded it has for itself before the worker may take over
 _WAIT = 3.0  # seconds a resident waits for the number
 _TRIES = 20
 
 
 async def put(deps: Deps, tx: Tx, kind: str, complaint_id: str, act_id: str, at: datetime) -> None:
     what = {"complaint_id": complaint_id, "act_id": act_id}
-    await deps.outbox.put_many(tx, kind, [(f"{kind}:{complaint_id}:{act_id}", what, at + _PATIENCE)])
+    await deps.outbox.put(tx, kind, _key(kind, complaint_id, act_id), what, delay=GRACE, until=at + _PATIENCE)
 
 
-async def soon(deps: Deps, complaint_id: str) -> None:
-    """Wait a moment for the worker, so that the resident sees the number at once where the core is there."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_WAIT):
-            while True:
-                one = await deps.complaining.store.complaint(complaint_id)
-                if one is None or (one.at_core != "waiting" and not one.is_busy):
-                    return
-                await asyncio.sleep(0.05)
+async def at_once(deps: Deps, kind: str, complaint_id: str, act_id: str) -> None:
+    """While the resident waits, so that they see the number where the core is there."""
+    handle = file if kind == FILE else act
+    await deps.outbox.at_once(_key(kind, complaint_id, act_id), lambda row: handle(deps, row), _WAIT)
 
 
 async def file(deps: Deps, row: Row) -> None:
@@ -129,3 +123,7 @@ async def _ask(deps: Deps, one: Complaint) -> ComplaintAsk:
         channel=one.channel,
         told_at=one.told_at,
     )
+
+
+def _key(kind: str, complaint_id: str, act_id: str) -> str:
+    return f"{kind}:{complaint_id}:{act_id}"

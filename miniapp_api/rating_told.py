@@ -17,7 +17,7 @@ _PATIENCE = timedelta(days=30)  # as long as the core may be away
 
 
 async def put(deps: Deps, tx: Tx, kind: str, rating_id: str, at: datetime) -> None:
-    await deps.outbox.put_many(tx, kind, [(f"{kind}:{rating_id}", {"rating_id": rating_id}, at + _PATIENCE)])
+    await deps.outbox.put(tx, kind, f"{kind}:{rating_id}", {"rating_id": rating_id}, until=at + _PATIENCE)
 
 
 async def tell_core(deps: Deps, row: Row) -> None:

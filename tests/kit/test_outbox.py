@@ -69,6 +69,30 @@ async def test_a_delayed_row_waits_but_its_owner_may_take_it_at_once(mongo: Mong
     assert await box.take_key("a") is None
 
 
+async def test_what_the_waiting_owner_cannot_finish_is_the_workers(mongo: Mongo, box: Outbox) -> None:
+    done: list[str] = []
+
+    async def finish(row: Row) -> None:
+        done.append(row.key)
+        await box.done(row.key)
+
+    async def away(row: Row) -> None:
+        raise NotReached("core", "down")
+
+    async def slow(row: Row) -> None:
+        await asyncio.Event().wait()
+
+    for key in ("good", "away", "slow", "held"):
+        await put(mongo, box, key, delay=60)
+    await box.take_key("held")
+    for key, handle in (("good", finish), ("away", away), ("slow", slow), ("held", finish), ("good", finish)):
+        await box.at_once(key, handle, 0.05)
+    assert done == ["good"]
+    rows = {key: await state(mongo, key) for key in ("good", "away", "slow", "held")}
+    assert {key: row["state"] for key, row in rows.items()} == {"good": "done", "away": "waiting", "slow": "waiting", "held": "waiting"}
+    assert await box.take_key("away") is not None and await box.take_key("slow") is not None and await box.take_key("held") is None
+
+
 async def test_a_failing_row_waits_longer_and_longer_and_is_parked_at_last(mongo: Mongo, box: Outbox) -> None:
     await put(mongo, box, "a")
     row = await box.take(["act"])
