@@ -8,8 +8,9 @@ import logging
 from datetime import datetime, timedelta
 
 from appointments import calling_off, waiting
+from appointments.moves import TOLD
 from appointments.values import OF_CORE, Appointment, State
-from appointments.work import Change, ChangeKind, Work
+from appointments.work import Change, Work
 from core.appointments import Appointment as CoreAppointment
 from core.appointments import AppointmentAsk
 from kit import kill_points
@@ -113,22 +114,13 @@ async def _record(work: Work, row: Row, one: Appointment, found: CoreAppointment
         if kept.replaces is not None and kept.state is State.BOOKED and wanted:
             wanted = await calling_off.give_up_for(work, tx, kept)
         if kept.state is not State.BOOKED:
-            await work.told(tx, Change(f"{kept.id}:{kept.version}", _KINDS.get(kept.state, "booked"), kept))
+            await work.told(tx, Change(f"{kept.id}:{kept.version}", TOLD.get(kept.state, "booked"), kept))
         elif wanted:
             await work.told(tx, Change(f"{kept.id}:booked", "moved" if kept.replaces else "booked", kept))
         else:
             await calling_off.off(work, tx, kept)
 
     await work.mongo.transaction(all_of_it)
-
-
-_KINDS: dict[State, ChangeKind] = {
-    State.ARRIVED: "arrived",
-    State.SERVED: "served",
-    State.NO_SHOW: "no_show",
-    State.CANCELLED: "cancelled",
-    State.CLOSED: "closed",
-}
 
 
 async def _refused(work: Work, row: Row, one: Appointment, reason: str, *, tells: bool) -> None:

@@ -47,11 +47,9 @@ async def off(work: Work, tx: Tx, one: Appointment) -> None:
 
 
 async def give_up_for(work: Work, tx: Tx, new: Appointment) -> bool:
-    """The old one makes room, silently: its owner is told that it moved. False: they were at the hall already, and need no new one."""
+    """The old one makes room, silently: its owner is told that it moved. False: they were at the hall already, or called it off, and need no new one."""
     old = await work.store.appointment(new.replaces or "", tx)
-    if old is not None and old.state in (State.ARRIVED, State.SERVED):
-        return False
-    if old is not None and old.state is State.CANCELLED:
+    if old is not None and old.state in (State.ARRIVED, State.SERVED, State.CANCELLED):
         return False
     gone = await work.store.move(tx, old.id, {State.BOOKED}, State.CANCELLED, moved_to=new.id) if old is not None else None
     if gone is not None:

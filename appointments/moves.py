@@ -1,5 +1,6 @@
 """A move of the core is taken over: newer ones over older ones, in whatever order they come. What the resident called off stays so."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from appointments.values import OF_CORE, Appointment, State
@@ -8,7 +9,7 @@ from core.appointments import AppointmentMove
 from kit.mongo import Tx
 
 Outcome = Literal["applied", "repeated", "not_ours"]
-_TOLD: dict[State, ChangeKind] = {
+TOLD: Mapping[State, ChangeKind] = {
     State.ARRIVED: "arrived",
     State.SERVED: "served",
     State.NO_SHOW: "no_show",
@@ -30,9 +31,9 @@ async def apply(work: Work, tx: Tx, own: str, move: AppointmentMove) -> Outcome:
         return "applied" if known else "repeated"
     if not await work.store.newer(tx, own, move.version, _facts(one, move, to), ends=to is not State.BOOKED):
         return "repeated"
-    if to in _TOLD and to is not one.state:
+    if to in TOLD and to is not one.state:
         after = await work.store.appointment(own, tx)
-        await work.told(tx, Change(f"{own}:{move.version}", _TOLD[to], after))
+        await work.told(tx, Change(f"{own}:{move.version}", TOLD[to], after))
     return "applied"
 
 
