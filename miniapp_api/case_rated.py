@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from cases.moves import projection_of
-from core.types import CaseState
 from kit.clock import BEIJING, now
 from kit.errors import Conflict, FieldError, Invalid
 from kit.mongo import DuplicateKeyError, Tx
@@ -25,9 +23,7 @@ from ratings.stages import Opening
 from ratings.values import GRADES, STAGE_WORDS, STAGES, About, Given, Rating, Rectification, Stage
 from residents import subjects
 
-MOST = 100  # cases looked at for what may still be rated
-AT_ONCE = 20
-_NOT_YET = (CaseState.SENDING.value, CaseState.SUBMITTED.value)
+AT_ONCE = 20  # open cases, and decided ones, looked at for what may still be rated
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +99,21 @@ def _view(call: Call, case: Mapping[str, Any], stage: Stage, rated: Mapping[Stag
     return StageView(stage, found, one, right.get(one.id) if one is not None else None)
 
 
-async def to_do(call: Call) -> list[tuple[dict[str, Any], Stage, Opening]]:
-    """What may still be rated and was not declined, the newest case first: (case, stage, until when)."""
-    subject, store = call.resident.subject, call.deps.rating.store
+async def to_do(call: Call) -> list[tuple[Mapping[str, Any], Stage, Opening]]:
+    """(case, stage, until when): what may still be rated and was not declined. Stages reached lately, of the newest cases."""
+    subject, store, cases, at = call.resident.subject, call.deps.rating.store, call.deps.homing.cases, now()
     if subject is None:
         return []
-    since = now() - timedelta(days=call.deps.rating.terms.open_days + 1)
-    rows = await call.deps.cases.cases(subject.key, None, MOST)
-    recent = [row for row in rows if row["case_no"] and row["state"] not in _NOT_YET and (row.get("moved_at") or row["created_at"]) > since][:AT_ONCE]
-    owns = [row["_id"] for row in recent]
-    rated = {(one.about.request_id, one.given.stage) for one in await store.of_cases(owns)}
-    done = rated | await store.declined(owns)
-    whole = await asyncio.gather(*(call.deps.cases.case(row["case_no"], subject.key) for row in recent))
+    since = at - timedelta(days=call.deps.rating.terms.open_days + 1)
+    (still_open, _), decided = await asyncio.gather(cases.open_of(subject.key, AT_ONCE), cases.decided_of(subject.key, since, AT_ONCE))
+    rows = {row["_id"]: row for row in (*still_open, *decided) if row["case_no"] and (row.get("moved_at") or at) >= since}
+    rated, declined = await asyncio.gather(store.of_cases(list(rows)), store.declined(list(rows)))
+    done = {(one.about.request_id, one.given.stage) for one in rated} | declined
     found = [
-        (case, stage, stages.opening(_reached(case, stage), now(), call.deps.rating.terms))
-        for case in whole
-        if case is not None
+        (row, stage, stages.opening(_reached(row, stage), at, call.deps.rating.terms))
+        for row in sorted(rows.values(), key=lambda row: row["created_at"], reverse=True)
         for stage in STAGES
-        if (case["_id"], stage) not in done
+        if (row["_id"], stage) not in done
     ]
     return [one for one in found if one[2].why is None]
 
@@ -132,7 +125,7 @@ def _rating_id(call: Call, request_id: str, stage: Stage) -> str:
 
 
 def _reached(case: Mapping[str, Any], stage: Stage) -> Any:
-    return stages.reached_at([(move.state.value, move.at) for move in projection_of(case).timeline], stage)
+    return stages.reached_at([(str(move["state"]), move["at"]) for move in case["timeline"]], stage)
 
 
 async def _about(call: Call, case: dict[str, Any]) -> About:

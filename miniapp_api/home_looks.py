@@ -16,12 +16,10 @@ from core.licences import Licence
 from kit.clock import now
 from kit.errors import AppError, Outside
 from kit.mongo import PyMongoError
+from miniapp_api import case_rated
 from miniapp_api.gate import Call
 from miniapp_api.routes.files import owner_of
 from payments.order_store import digest
-from ratings import stages
-from ratings.stages import Opening
-from ratings.values import STAGES, Stage
 from residents.changes import address
 from residents.sessions import Subject
 
@@ -130,24 +128,6 @@ async def _decided(call: Call) -> list[dict[str, Any]]:
     return await call.deps.homing.cases.decided_of(_key(call), now() - FOLLOWS, MOST)
 
 
-async def _ratings(call: Call) -> list[tuple[Mapping[str, Any], Stage, Opening]]:
-    """Stages that may be rated and were not declined. Those reached lately, of the newest cases."""
-    deps, at = call.deps, now()
-    since = at - timedelta(days=deps.rating.terms.open_days + 1)
-    (still_open, _), decided = await asyncio.gather(_cases(call), deps.homing.cases.decided_of(_key(call), since, MOST))
-    rows = {row["_id"]: row for row in (*still_open, *decided) if row["case_no"] and (row.get("moved_at") or at) >= since}
-    rated, declined = await asyncio.gather(deps.rating.store.of_cases(list(rows)), deps.rating.store.declined(list(rows)))
-    done = {(one.about.request_id, one.given.stage) for one in rated} | declined
-    found = []
-    for row in rows.values():
-        moves = [(str(move["state"]), move["at"]) for move in row["timeline"]]
-        asked = [
-            (stage, stages.opening(stages.reached_at(moves, stage), at, deps.rating.terms)) for stage in STAGES if (row["_id"], stage) not in done
-        ]
-        found += [(row, stage, opening) for stage, opening in asked if opening.why is None]
-    return found
-
-
 async def _licences(call: Call) -> Sequence[Licence]:
     found = await call.deps.applying.licensing.shelf.of(_key(call))
     if found is None:
@@ -231,7 +211,7 @@ def _key(call: Call) -> str:
 _SOURCES: Mapping[str, Callable[[Call], Awaitable[Any]]] = {
     "cases": _cases,
     "decided": _decided,
-    "ratings": _ratings,
+    "ratings": case_rated.to_do,
     "licences": _licences,
     "bills": _bills,
     "appointments": _appointments,
