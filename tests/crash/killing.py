@@ -9,7 +9,7 @@ import aiohttp
 
 from kit.mongo import Mongo
 from payments.booking import QUIET
-from tests.api.house import until
+from tests.api.house import Json, until
 from tests.api.purse import Payer
 
 TIMES = 8
@@ -25,6 +25,17 @@ async def killed(points: Path, name: str, act: Callable[[], Awaitable[Any]]) -> 
         return not (points / name).exists()
 
     await until(dead, 30)
+
+
+async def steady(act: Callable[[], Awaitable[Json]]) -> Json:
+    """As a resident does it: again, until it works."""
+
+    async def done() -> Json:
+        with suppress(aiohttp.ClientError, TimeoutError, OSError, AssertionError, KeyError):
+            return await act()
+        return None
+
+    return await until(done, 60)
 
 
 async def time_goes_by(database: Mongo) -> None:

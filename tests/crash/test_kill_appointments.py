@@ -1,7 +1,6 @@
 """kill -9 around the call that books an appointment, and around a move: one appointment at the core, and no place is lost."""
 
 import uuid
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -12,22 +11,11 @@ import pytest
 from kit.mongo import Mongo
 from tests.api.booking import Hall, look, make_hall, move_to, saturday, take
 from tests.api.house import House, Json, Resident, make_resident, until
-from tests.crash.killing import killed
+from tests.crash.killing import killed, steady
 
 pytestmark = pytest.mark.crash
 TIMES = 2
 POINTS = ["appointments.held", "appointments.before_book", "appointments.after_book", "appointments.recorded"]
-
-
-async def steady(act: Callable[[], Awaitable[Json]]) -> Json:
-    """As a resident does it: again, until it works."""
-
-    async def done() -> Json:
-        with suppress(aiohttp.ClientError, TimeoutError, OSError, AssertionError, KeyError):
-            return await act()
-        return None
-
-    return await until(done, 60)
 
 
 async def time_goes_by(database: Mongo) -> None:

@@ -1,7 +1,6 @@
 """kill -9 around the call that files a complaint: one complaint at the core, under one number, and nothing that was written is lost."""
 
 import uuid
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,22 +10,11 @@ import pytest
 from kit.mongo import Mongo
 from tests.api.applying import post
 from tests.api.house import House, Json, make_resident, until
-from tests.crash.killing import killed
+from tests.crash.killing import killed, steady
 
 pytestmark = pytest.mark.crash
 TIMES = 4
 TEXT = "窗口让我把同一份材料交了三次。"
-
-
-async def steady(act: Callable[[], Awaitable[Json]]) -> Json:
-    """As a resident does it: again, until it works."""
-
-    async def done() -> Json:
-        with suppress(aiohttp.ClientError, TimeoutError, OSError, AssertionError, KeyError):
-            return await act()
-        return None
-
-    return await until(done, 60)
 
 
 @pytest.mark.usefixtures("supervised")
