@@ -16,6 +16,11 @@ def at_edge(moment: datetime) -> str:
     return moment.astimezone(BEIJING).isoformat(timespec="seconds")
 
 
+def at_edge_or_none(moment: datetime | None) -> str | None:
+    """Of what may not have happened."""
+    return None if moment is None else at_edge(moment)
+
+
 def in_words(moment: datetime) -> str:
     """`2026年11月23日 15:01`, the form WeChat's `time` values take."""
     local = moment.astimezone(BEIJING)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from appointments.code import code_of
 from appointments.rules import Rules, cancel_until
 from appointments.values import Appointment, Hall, Slot, State, Wait
-from kit.clock import BEIJING, at_edge, now
+from kit.clock import BEIJING, at_edge, at_edge_or_none, now
 from kit.crypto import Keyring
 from kit.workdays import Calendar
 from miniapp_api.shapes_appointments import AppointmentEntry, HallEntry, OfferEntry, SlotDay, SlotEntry, StaffAppointment, WaitEntry
@@ -112,7 +112,7 @@ def for_staff(one: Appointment, visitor: str | None) -> StaffAppointment:
         hall=hall_entry(one.hall),
         starts_at=at_edge(one.starts_at),
         ends_at=at_edge(one.ends_at),
-        arrived_at=at_edge(one.arrived_at) if one.arrived_at else None,
+        arrived_at=at_edge_or_none(one.arrived_at),
         excused=one.excused_at is not None,
     )
 

@@ -1,9 +1,7 @@
 """Complaints as people see them."""
 
-from datetime import datetime
-
 from complaints.values import KINDS, STATES, Complaint
-from kit.clock import at_edge, now
+from kit.clock import at_edge, at_edge_or_none, now
 from miniapp_api.shapes_complaints import (
     ComplaintActEntry,
     ComplaintDetail,
@@ -28,7 +26,7 @@ def entry(one: Complaint) -> ComplaintEntry:
         state=one.state,
         state_text=_state(one),
         department=one.department,
-        due_at=_moment(one.due_at),
+        due_at=at_edge_or_none(one.due_at),
         overdue=one.is_overdue(now()),
         can_follow_up=one.can_follow_up(now()),
         can_rate=one.can_rate,
@@ -59,7 +57,7 @@ def for_staff(one: Complaint) -> StaffComplaint:
         state=one.state,
         state_text=STATES[one.state],
         department=one.department,
-        due_at=_moment(one.due_at),
+        due_at=at_edge_or_none(one.due_at),
         overdue=one.is_overdue(now()),
         at_core=one.at_core,
         case_no=one.said.case_no,
@@ -77,10 +75,6 @@ def _state(one: Complaint) -> str:
     return "正在登记" if one.at_core == "waiting" else STATES[one.state]
 
 
-def _moment(at: datetime | None) -> str | None:
-    return at_edge(at) if at is not None else None
-
-
 def _talk(one: Complaint) -> list[TalkLine]:
     return [TalkLine(at=at_edge(line.at), by=line.by, text=line.text) for line in one.said.conversation]
 
@@ -93,7 +87,7 @@ def _timeline(one: Complaint) -> list[ComplaintMoveEntry]:
             at=at_edge(move.at),
             text=move.text,
             department=move.department,
-            due_at=_moment(move.due_at),
+            due_at=at_edge_or_none(move.due_at),
         )
         for move in one.moves
     ]

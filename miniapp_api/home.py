@@ -9,7 +9,7 @@ from complaints.values import STATES
 from content.recommend import Decided, Facts, Held, Recommendation
 from core.types import CaseState
 from delivery import words
-from kit.clock import at_edge
+from kit.clock import at_edge, at_edge_or_none
 from kit.errors import AppError
 from kit.workdays import day_of
 from miniapp_api import home_looks
@@ -107,7 +107,7 @@ def _licences(seen: Looks) -> Part[HomeLicence]:
     told = []
     for one in held:
         left = (day_of(one.expires_at) - day_of(seen.at)).days if one.expires_at is not None else None
-        ends = at_edge(one.expires_at) if one.expires_at is not None else None
+        ends = at_edge_or_none(one.expires_at)
         soon = left is not None and left <= SOON
         told.append(HomeLicence(id=one.licence_id, type=one.type, name=one.name, expires_at=ends, days_left=left, expiring=soon))
     told.sort(key=lambda one: (not one.expiring, one.days_left if one.expiring else 0, one.name))
@@ -121,7 +121,7 @@ def _bills(seen: Looks) -> DatedPart[HomeBill]:
     for bill in sorted(own.bills, key=lambda one: (one.expires_at is None, str(one.expires_at))) if own is not None else ():
         order = own.live.get(bill.bill_id) if own is not None else None
         if bill_state(bill, order) == "unpaid":
-            ends = at_edge(bill.expires_at) if bill.expires_at else None
+            ends = at_edge_or_none(bill.expires_at)
             text = bill_text(bill, order)
             told.append(HomeBill(bill_id=bill.bill_id, title=bill.title, amount_fen=bill.amount_fen, state_text=text, expires_at=ends))
     as_of = at_edge(own.as_of) if own is not None and own.as_of is not None else None
@@ -140,7 +140,7 @@ def _appointment(one: Any) -> HomeAppointment:
 
 
 def _complaint(one: Any) -> HomeComplaint:
-    due = at_edge(one.due_at) if one.due_at is not None else None
+    due = at_edge_or_none(one.due_at)
     return HomeComplaint(id=one.id, title=one.said.title, state=one.state.value, state_text=STATES[one.state], due_at=due)
 
 

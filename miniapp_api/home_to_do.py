@@ -7,7 +7,7 @@ from typing import Any
 from core.types import CaseState
 from delivery import words
 from delivery.parcels import State as ParcelState
-from kit.clock import at_edge, in_words
+from kit.clock import at_edge_or_none, in_words
 from kit.money import yuan
 from miniapp_api.home_looks import AWAY, MOST, Looks, OwnBills
 from miniapp_api.shapes_home import Part, ToDo
@@ -73,4 +73,4 @@ def _complaints(seen: Looks) -> Iterator[Dated]:
 
 
 def _dated(kind: str, text: str, due: datetime | None, path: str) -> Dated:
-    return due, ToDo.model_validate({"kind": kind, "text": text, "due_at": at_edge(due) if due is not None else None, "path": path})
+    return due, ToDo.model_validate({"kind": kind, "text": text, "due_at": at_edge_or_none(due), "path": path})

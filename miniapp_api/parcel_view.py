@@ -1,12 +1,10 @@
 """A parcel as its people and as the window see it. Names and phones are masked; a door's number is nobody's business but the courier's."""
 
-from datetime import datetime
-
 from delivery import words
 from delivery.couriers import Party
 from delivery.label import place
 from delivery.parcels import CHANGEABLE, Parcel, State
-from kit.clock import at_edge
+from kit.clock import at_edge, at_edge_or_none
 from miniapp_api.shapes_parcels import ParcelEntry, ParcelPlace, ScanLine, StaffParcel
 from residents.masks import masked_name, masked_phone
 
@@ -41,7 +39,7 @@ def entry(parcel: Parcel) -> ParcelEntry:
         can_cancel=parcel.state in _CANCELLABLE and not parcel.is_cancelling,
         revision=parcel.revision,
         created_at=at_edge(parcel.created_at),
-        finished_at=_moment(parcel.finished_at),
+        finished_at=at_edge_or_none(parcel.finished_at),
     )
 
 
@@ -63,9 +61,9 @@ def for_staff(parcel: Parcel) -> StaffParcel:
         recipient="agent" if parcel.grant_id else "holder",
         receiver_name=masked_name(parcel.receiver.name) if parcel.receiver is not None and parcel.direction == "to_resident" else None,
         created_at=at_edge(parcel.created_at),
-        packed_at=_moment(parcel.packed_at),
-        handed_over_at=_moment(parcel.handed_over_at),
-        finished_at=_moment(parcel.finished_at),
+        packed_at=at_edge_or_none(parcel.packed_at),
+        handed_over_at=at_edge_or_none(parcel.handed_over_at),
+        finished_at=at_edge_or_none(parcel.finished_at),
     )
 
 
@@ -81,7 +79,3 @@ def _party(party: Party | None, *, is_hall: bool) -> ParcelPlace | None:
         return ParcelPlace(name=party.name, phone=party.phone, address=whole)
     shown = len(whole) - len(party.address) + _SHOWN
     return ParcelPlace(name=masked_name(party.name), phone=masked_phone(party.phone), address=f"{whole[:shown]}****")
-
-
-def _moment(at: datetime | None) -> str | None:
-    return at_edge(at) if at is not None else None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from kit.clock import at_edge, now
+from kit.clock import at_edge, at_edge_or_none, now
 from kit.workdays import day_of
 from miniapp_api.case_rated import StageView
 from miniapp_api.rectifying import words_for_staff
@@ -32,7 +32,7 @@ def stage_entry(one: StageView) -> StageEntry:
         stage_text=STAGE_WORDS[one.stage],
         may_rate=may,
         why_not=one.opening.why,
-        until=at_edge(one.opening.until) if one.opening.until is not None else None,
+        until=at_edge_or_none(one.opening.until),
         declined=one.opening.declined,
         asks=may and not one.opening.declined,
         rating=entry(one.rating, one.rectification) if one.rating is not None else None,
@@ -150,4 +150,4 @@ def _replies(one: Rectification) -> list[ReplyEntry]:
 
 
 def _maybe(moment: datetime | None) -> str | None:
-    return at_edge(moment) if moment is not None else None
+    return at_edge_or_none(moment)

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from core.bills import Bill, BillState
-from kit.clock import at_edge
+from kit.clock import at_edge, at_edge_or_none
 from kit.errors import NotFound, Outside, Unavailable
 from miniapp_api.gate import Call, Routes
 from miniapp_api.may import may_pay
@@ -32,7 +32,7 @@ async def mine(call: Call) -> BillEntries:
             raise Unavailable("core_unavailable", "政务平台暂时没有回应，请稍后再试", retry_after=3) from exc
         bills, as_of = [bill for bill, _ in seen], min(at for _, at in seen)
     live = await paying.orders.live_of([bill.bill_id for bill in bills])
-    return BillEntries(items=[_bill(bill, live.get(bill.bill_id)) for bill in bills], as_of=at_edge(as_of) if as_of else None)
+    return BillEntries(items=[_bill(bill, live.get(bill.bill_id)) for bill in bills], as_of=at_edge_or_none(as_of))
 
 
 @routes.add(
@@ -102,7 +102,7 @@ def refund_entry(row: dict[str, Any]) -> RefundEntry:
         state=state,
         state_text=REFUND_TEXTS[state],
         requested_at=at_edge(row["requested_at"]),
-        refunded_at=at_edge(refunded_at) if refunded_at else None,
+        refunded_at=at_edge_or_none(refunded_at),
     )
 
 
@@ -142,8 +142,8 @@ async def _shape(call: Call, order: dict[str, Any], confirming: bool) -> OrderSt
         state=state,
         state_text=states.CONFIRMING if confirming else TEXTS[state],
         confirming=confirming,
-        paid_at=at_edge(paid_at) if paid_at else None,
-        settled_at=at_edge(settled_at) if settled_at else None,
+        paid_at=at_edge_or_none(paid_at),
+        settled_at=at_edge_or_none(settled_at),
         refunded_fen=order["refunded_fen"],
         refunds=[refund_entry(row) for row in given_back],
         e_bill_no=e_bill["number"] if e_bill else None,
@@ -163,5 +163,5 @@ def _bill(bill: Bill, order: dict[str, Any] | None) -> BillEntry:
         state_text=states.bill_text(bill, order),
         order_no=order["_id"] if order is not None else None,
         issued_at=at_edge(bill.issued_at),
-        expires_at=at_edge(bill.expires_at) if bill.expires_at else None,
+        expires_at=at_edge_or_none(bill.expires_at),
     )

@@ -9,7 +9,7 @@ from cases.notices import REASONS, Notice
 from cases.states import TEXTS
 from content.store import Content
 from core.types import CaseMove, CaseState
-from kit.clock import at_edge, now
+from kit.clock import at_edge, at_edge_or_none, now
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Routes
 from miniapp_api.shapes import CaseEntry, CaseList, CasesQuery
@@ -110,7 +110,7 @@ def _move(move: CaseMove, notice: Notice | None) -> Move:
 
 
 def _notice(told: Notice) -> NoticeEntry:
-    due_at = at_edge(told.due_at) if told.due_at else None
+    due_at = at_edge_or_none(told.due_at)
     return NoticeEntry(notice_no=told.notice_no, ordinal=told.ordinal, due_at=due_at, findings=len(told.findings), again=told.again)
 
 

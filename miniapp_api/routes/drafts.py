@@ -11,7 +11,7 @@ from cases.submit import Asked, Filed, one_case, several_cases, submit
 from content.closures import Closure, first_of
 from content.standing import to_apply
 from core.licences import Licence
-from kit.clock import at_edge
+from kit.clock import at_edge, at_edge_or_none
 from kit.errors import FieldError, Forbidden, Invalid, Outside
 from miniapp_api import draft_view, item_steps
 from miniapp_api.draft_view import View
@@ -212,7 +212,7 @@ def _if_match(call: Call) -> int | None:
 
 
 def _covered(name: str, licence: Licence) -> Covered:
-    expires_at = at_edge(licence.expires_at) if licence.expires_at else None
+    expires_at = at_edge_or_none(licence.expires_at)
     return Covered(
         material=name,
         licence_id=licence.licence_id,

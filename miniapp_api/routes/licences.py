@@ -10,7 +10,7 @@ from cases.licences import FOR_A_CASE, FOR_AN_ITEM, expires_soon, present, prese
 from cases.pages import cursor, place
 from content.standing import to_handle
 from core.licences import Licence, LicenceState
-from kit.clock import at_edge, now
+from kit.clock import at_edge, at_edge_or_none, now
 from kit.errors import Conflict, NotFound, Outside, Refused, Unavailable
 from miniapp_api.gate import Call, Routes
 from miniapp_api.may import may_use_licences
@@ -100,7 +100,7 @@ def _entry(one: Licence) -> LicenceEntry:
         number=masked(one.number),
         issuer=one.issuer,
         issued_at=at_edge(one.issued_at),
-        expires_at=at_edge(one.expires_at) if one.expires_at else None,
+        expires_at=at_edge_or_none(one.expires_at),
         expires_soon=soon,
         state=one.state.value,
         text="即将到期，请及时换领" if soon else _STATES[one.state],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kit.clock import at_edge
+from kit.clock import at_edge, at_edge_or_none
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.shapes_residents import PolicyAnswer, PolicyConsent, PolicyConsentList, PolicyText, PolicyTexts
@@ -54,6 +54,6 @@ def _shape(row: dict[str, Any]) -> PolicyConsent:
         ward=about.partition(":")[2] if about else None,
         channel=row["channel"],
         at=at_edge(row["at"]),
-        withdrawn_at=at_edge(withdrawn_at) if withdrawn_at else None,
+        withdrawn_at=at_edge_or_none(withdrawn_at),
         current=withdrawn_at is None and row["text_hash"] == policies.current(row["purpose"]).text_hash,
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kit.clock import at_edge, now
+from kit.clock import at_edge_or_none, now
 from kit.errors import Conflict
 from miniapp_api.gate import Call, Raw, Routes
 from miniapp_api.receipt_check_page import HEADERS, page
@@ -61,7 +61,7 @@ async def _checked(call: Call, token: str) -> ReceiptCheck:
         payee=found.payee,
         amount_fen=found.amount_fen,
         refunded_fen=found.refunded_fen,
-        paid_at=at_edge(found.paid_at) if found.paid_at else None,
+        paid_at=at_edge_or_none(found.paid_at),
         e_bill_no=found.e_bill.number if found.e_bill else None,
     )
 

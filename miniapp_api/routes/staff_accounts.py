@@ -1,6 +1,6 @@
 """Accounts of staff: the system administrator makes and disables them, the security administrator says what they may do."""
 
-from kit.clock import at_edge, now
+from kit.clock import at_edge, at_edge_or_none, now
 from miniapp_api.gate import Call, Routes
 from miniapp_api.shapes import NoBody
 from miniapp_api.shapes_staff import AccountsQuery, HandedAccount, NewAccount, Rights, StaffAccount, StaffAccounts
@@ -93,5 +93,5 @@ async def _shape(deps: Deps, account: Account) -> StaffAccount:
         locked=await deps.staff.tries.is_locked(account.username),
         must_change_password=account.must_change(now()),
         created_at=at_edge(account.created_at),
-        signed_in_at=at_edge(account.signed_in_at) if account.signed_in_at else None,
+        signed_in_at=at_edge_or_none(account.signed_in_at),
     )

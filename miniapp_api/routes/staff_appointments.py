@@ -5,7 +5,7 @@ from datetime import date
 from appointments import arriving
 from appointments.slots import day_span
 from appointments.values import Appointment
-from kit.clock import BEIJING, at_edge, in_words, now
+from kit.clock import BEIJING, at_edge, at_edge_or_none, in_words, now
 from miniapp_api.appointment_changed import work_of
 from miniapp_api.appointment_view import for_staff, hall_entry
 from miniapp_api.gate import Call, Routes
@@ -32,7 +32,7 @@ async def check_in(call: Call) -> CheckedIn:
         visitor=await _visitor(call, one),
         hall=hall_entry(one.hall),
         starts_at=at_edge(one.starts_at),
-        arrived_at=at_edge(one.arrived_at) if one.arrived_at else None,
+        arrived_at=at_edge_or_none(one.arrived_at),
     )
 
 

@@ -1,9 +1,9 @@
 """Broadcasts for staff: written, submitted, approved by somebody else, watched and stopped. A department's broadcasts are its own; the city's need the whole scope."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from kit.clock import at_edge, now
+from kit.clock import at_edge, at_edge_or_none, now
 from miniapp_api import broadcasting
 from miniapp_api.gate import Call, Routes
 from miniapp_api.shapes import NoBody
@@ -104,7 +104,7 @@ async def _shape(call: Call, row: dict[str, Any]) -> Broadcast:
     same: dict[str, Any] = {
         key: row.get(key) for key in ("body", "page", "rate", "region", "submitted_by", "rejected_by", "rejected_because", "stopped_by")
     }
-    same |= {key: _edge(row.get(key)) for key in ("submitted_at", "approved_at")}
+    same |= {key: at_edge_or_none(row.get(key)) for key in ("submitted_at", "approved_at")}
     preview = Preview(**row["preview"]) if row.get("preview") else None
     return Broadcast(**_entry(row), **same, preview=preview, progress=await _progress(call, row))
 
@@ -121,11 +121,7 @@ async def _progress(call: Call, row: dict[str, Any]) -> Progress | None:
         left=left,
         pushed=pushed,
         waiting=waiting,
-        started_at=_edge(row.get("started_at")),
-        finished_at=_edge(row.get("finished_at")),
+        started_at=at_edge_or_none(row.get("started_at")),
+        finished_at=at_edge_or_none(row.get("finished_at")),
         estimated_end=at_edge(now() + timedelta(seconds=left / row["rate"])) if runs else None,
     )
-
-
-def _edge(moment: datetime | None) -> str | None:
-    return at_edge(moment) if moment else None

@@ -2,7 +2,7 @@
 
 from delivery import asking, at_the_window
 from delivery.parcels import State, Task
-from kit.clock import at_edge
+from kit.clock import at_edge, at_edge_or_none
 from kit.errors import Conflict, FieldError, Invalid, NotFound
 from miniapp_api import parcel_at_window
 from miniapp_api.gate import Call, Raw, Routes
@@ -136,7 +136,7 @@ def _task(call: Call, one: Task) -> ParcelTaskEntry:
         state=one.state,
         mine=one.taken_by == call.staff.id,
         opened_at=at_edge(one.opened_at),
-        closed_at=at_edge(one.closed_at) if one.closed_at else None,
+        closed_at=at_edge_or_none(one.closed_at),
         note=one.note,
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kit.clock import at_edge
+from kit.clock import at_edge, at_edge_or_none
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Routes
 from miniapp_api.routes.bills import refund_entry
@@ -110,8 +110,8 @@ def _order(row: dict[str, Any]) -> StaffOrder:
         order_no=row["_id"],
         state_text=TEXTS[OrderState(row["state"])],
         created_at=at_edge(row["created_at"]),
-        paid_at=at_edge(paid_at) if paid_at else None,
-        settled_at=at_edge(settled_at) if settled_at else None,
+        paid_at=at_edge_or_none(paid_at),
+        settled_at=at_edge_or_none(settled_at),
         refunded_fen=row["refunded_fen"],
         reserved_fen=row["reserved_fen"],
         found_by=row.get("found_by"),

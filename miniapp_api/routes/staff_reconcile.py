@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from kit.clock import BEIJING, at_edge, now
+from kit.clock import BEIJING, at_edge, at_edge_or_none, now
 from miniapp_api.gate import Call, Routes
 from miniapp_api.routes.cases import before, cursor
 from miniapp_api.shapes_reconcile import Discrepancies, Discrepancy, DiscrepancyNote, DiscrepancyQuery, DiscrepancyTake, Run, Runs, Step
@@ -84,7 +84,7 @@ def _run(row: dict[str, Any]) -> Run:
         open=sum(states.get("open", 0) for states in counts.values()),
         totals=row.get("totals"),
         statement_sha256=row.get("statement_sha256"),
-        finished_at=at_edge(finished) if finished else None,
+        finished_at=at_edge_or_none(finished),
     )
 
 
