@@ -114,7 +114,8 @@ class Messages:
         ]
         if (await self._messages.bulk_write(told, ordered=False)).matched_count == len(asked):
             return [True] * len(asked)
-        mine = {_ANSWER: {"$in": [answer for answer, _ in asked], **_TEXT}}
+        # our own note may come between the two: only what holds a receipt was reached
+        mine = {_ANSWER: {"$in": [answer for answer, _ in asked], **_TEXT}, "channels.wechat.receipt": _TEXT}
         known = {row["channels"]["wechat"]["answer"] async for row in self._messages.find(mine, {_ANSWER: 1})}
         return [answer in known for answer, _ in asked]
 
