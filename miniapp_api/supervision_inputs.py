@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 3.0  # seconds for the core: figures are shown without it
 KEEP_CORE = 5.0  # seconds an answer of the core is shown again; its own as_of stands beside it
-KEEP_ITEMS = 60.0
+ITEMS_REST = 2.0  # seconds between two readings of a catalogue that goes on moving
 MOST_MONTHS = 200
 _FIELDS = ("code", "department", "region", "kind", "online", "visits", "places")
 
@@ -59,19 +59,23 @@ def _read(told: MonthTally) -> OfCore:
 
 
 class ItemCounts:
-    """Items in force by (department, region), read at most once a minute."""
+    """Items in force by (department, region), read again once the catalogue has moved."""
 
     def __init__(self, content: Content) -> None:
         self._content = content
-        self._until = 0.0
+        self._revision = -1
+        self._rest_until = 0.0
         self._kept: Mapping[Place, Items] = {}
         self._reading = asyncio.Lock()
 
     async def counted(self) -> Mapping[Place, Items]:
         async with self._reading:
-            if time.monotonic() >= self._until:
-                self._kept = count_items(await self._content.searchable(_FIELDS))
-                self._until = time.monotonic() + KEEP_ITEMS
+            if time.monotonic() >= self._rest_until:
+                revision = (await self._content.state()).revision  # before the items: what comes between is read once more
+                if revision != self._revision:
+                    self._kept = count_items(await self._content.searchable(_FIELDS))
+                    self._revision = revision
+                self._rest_until = time.monotonic() + ITEMS_REST
             return self._kept
 
 

@@ -162,7 +162,7 @@ async def test_every_figure_is_what_a_count_by_hand_over_the_ledger_gives(house:
     async def asked_anew() -> Json:
         told = await shown(desk, town.departments["first"])
         counted = figure(told, "applied_online")["denominator"] == by_hand[town.departments["first"]]["received"] + 4
-        return told if counted and figure(told, "wholly_online")["denominator"] == 1 else None  # items are counted anew some seconds later
+        return told if counted and figure(told, "wholly_online")["denominator"] == 1 else None  # items are counted anew once the catalogue has moved
 
     await until(asked_anew)
     for which, name in town.departments.items():
@@ -183,6 +183,17 @@ async def test_every_figure_is_what_a_count_by_hand_over_the_ledger_gives(house:
         assert visits["value"] == (0 if which == "first" else 1)
         assert [row["department"] for row in told["departments"]] == [name]
         assert all(told[part]["known"] for part in ("satisfaction", "delivery_failures", "assistant_misses"))
+
+
+async def test_an_item_that_came_after_figures_were_shown_is_in_the_next_ones_within_seconds(house: House) -> None:
+    department, desk = f"测试三局{uuid.uuid4().hex[:8]}", await make_desk(house, "supervisor")
+    for number in (1, 2):
+        await make_item(house, materials=[], department={"name": department}, visits=0)
+
+        async def counted(wanted: int = number) -> bool:
+            return bool(figure(await shown(desk, department), "wholly_online")["denominator"] == wanted)
+
+        await until(counted)
 
 
 async def test_both_departments_together_are_the_sum_and_scopes_hide_the_other(house: House) -> None:
