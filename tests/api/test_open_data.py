@@ -261,6 +261,7 @@ async def serving(stack: Stack, mongo: Mongo) -> AsyncIterator[tuple[str, Watche
     try:
         yield f"http://127.0.0.1:{port}", watched
     finally:
+        await server.before_stop()
         server.close()
         await server.after_stop()
         await deps.close()
