@@ -9,7 +9,9 @@ WORKDIR /app
 COPY pyproject.toml uv.lock README.md ./
 RUN uv sync --frozen --no-default-groups --no-install-project
 COPY . .
-RUN uv sync --frozen --no-default-groups && rm -r bot/rasa
+# Bytecode of our own too: who runs it there may not write any, and every start would compile it anew.
+RUN uv sync --frozen --no-default-groups && rm -r bot/rasa \
+    && .venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -x '/[.]venv/' .
 
 # Rasa 3.6 runs on no later Python.
 FROM python:3.10-slim AS rasa-build

@@ -1,11 +1,12 @@
 """The `zhangban` command: what operators and developers start."""
 
+import gc
 import logging
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -34,19 +35,24 @@ _DATA = Path(os.environ.get("ZHANGBAN_DATA") or ".data")
 @app.command()
 def api() -> None:
     """启动 API 进程（设置来自环境变量）。例：ZHANGBAN_PROFILE=production zhangban api"""
-    from miniapp_api import serve
-
-    kit_log.setup()
-    raise SystemExit(_plain(serve.api))
+    _serve("api")
 
 
 @app.command()
 def worker() -> None:
     """启动后台进程：事件、推送、目录同步、核销、退款、对账。例：zhangban worker"""
+    _serve("worker")
+
+
+def _serve(process: Literal["api", "worker"]) -> NoReturn:
+    """What is loaded once stays for good: it is not searched for garbage while it loads, a quarter of the start, nor ever after."""
+    gc.disable()
     from miniapp_api import serve
 
+    gc.freeze()
+    gc.enable()
     kit_log.setup()
-    raise SystemExit(_plain(serve.worker))
+    raise SystemExit(_plain({"api": serve.api, "worker": serve.worker}[process]))
 
 
 @app.command()
