@@ -132,9 +132,8 @@ class Complaints:
         facts = {
             name: row[name] for name in ("person_id", "resident_id", "channel", "told_at", "at_core", "number", "version", "department", "due_at")
         }
-        return Complaint(
-            own, words, **facts, state=ComplaintState(row["state"]), moves=moves, acts=acts, revision=row["revision"], late=row.get("late", False)
-        )
+        facts |= {"revision": row["revision"], "late": row.get("late", False), "is_nobodys": "pseudonymised_at" in row}
+        return Complaint(own, words, **facts, state=ComplaintState(row["state"]), moves=moves, acts=acts)
 
     def _seal(self, field: str, own: str, value: Mapping[str, Any]) -> str:
         return self._keys.seal(orjson.dumps(value).decode(), f"complaints/{field}/{own}")

@@ -90,6 +90,7 @@ class Complaint:
     acts: tuple[Act, ...]
     revision: int
     late: bool = False  # a reply of it came after its day
+    is_nobodys: bool = False  # whoever wrote it deleted their account
 
     @property
     def is_rated(self) -> bool:

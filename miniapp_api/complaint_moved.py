@@ -1,30 +1,50 @@
-"""Story: a complaint moved at the core. What it is now and what the resident is told are one write with the event's id."""
+"""Story: a complaint moved at the core. What it is now and what the resident is told are one write, and each step is told once, however it came."""
 
+import logging
 from typing import Literal
 
 from complaints import moves
-from complaints.values import KINDS
+from complaints.values import KINDS, Complaint, Move
 from core.complaints import ComplaintMoved, ComplaintState
 from kit.mongo import Tx
 from miniapp_api import telling
 from miniapp_api.wiring import Deps
 from notify import complaint_messages
+from notify.told import Told
+
+log = logging.getLogger(__name__)
 
 
 async def apply(deps: Deps, tx: Tx, event: ComplaintMoved) -> Literal["applied", "repeated", "not_ours"]:
     """In the transaction in which the event's id is written down. Not ours: told to the hotline, or through another channel.
 
-    Raises LookupError where it moved meanwhile; the caller takes the event once more.
+    Repeated: the step is known, from an event under another id or from an answer of the core. Raises LookupError where the complaint moved
+    meanwhile; the caller takes the event once more.
     """
-    store = deps.complaining.store
-    before = await store.complaint(event.complaint_id, tx)
+    before = await deps.complaining.store.complaint(event.complaint_id, tx)
     if before is None:
         return "not_ours"
-    after = moves.told(before, event.number, [moves.of_core(event.move)], deps.workdays.current)
-    if not await store.change(tx, before, after):
+    move = moves.of_core(event.move)
+    known = next((one for one in before.moves if one.version == move.version), None)
+    if known is not None:
+        if (known.state, known.at) != (move.state, move.at):
+            log.error("the core tells a step of a complaint otherwise than before", extra={"complaint_id": before.id, "version": move.version})
+        return "repeated"
+    after = moves.told(before, event.number, [move], deps.workdays.current)
+    if not await taken_over(deps, tx, before, after):
         raise LookupError("the complaint moved meanwhile")
-    move = event.move
-    if move.state is not ComplaintState.RECEIVED:
-        told = complaint_messages.told(before.id, event.number, KINDS[before.said.kind], move.state.value, after.department, move.at)
-        await telling.put(deps, tx, event.event_id, before.person_id, told)
     return "applied"
+
+
+async def taken_over(deps: Deps, tx: Tx, before: Complaint, after: Complaint) -> bool:
+    """What it is now; of each step nobody knew before, the resident is told. False: somebody was faster, and nothing is written."""
+    if not await deps.complaining.store.change(tx, before, after):
+        return False
+    known = {move.version for move in before.moves}
+    news = [move for move in after.moves if move.version not in known and move.state is not ComplaintState.RECEIVED and not before.is_nobodys]
+    await telling.put_many(deps, tx, [(f"complaint:{after.id}:{move.version}", after.person_id, _words(after, move)) for move in news])
+    return True
+
+
+def _words(one: Complaint, move: Move) -> Told:
+    return complaint_messages.told(one.id, one.number or "", KINDS[one.said.kind], move.state.value, move.department or one.department, move.at)

@@ -14,6 +14,7 @@ from kit import kill_points
 from kit.errors import Refused
 from kit.mongo import Tx
 from kit.outbox import Row
+from miniapp_api.complaint_moved import taken_over
 from miniapp_api.wiring import Deps
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,9 @@ async def act(deps: Deps, row: Row) -> None:
         await deps.outbox.done(row.key)
         return
     try:
+        kill_points.reached("complaints.before_act")
         held = await _done_at_core(deps, one, done)
+        kill_points.reached("complaints.after_act")
     except Refused as exc:
         log.warning("the core refused what a resident did about a complaint", extra={"complaint_id": one.id, "reason": exc.reason})
         await _settle(deps, row, lambda now_held: _marked(now_held, done, "refused"))
@@ -86,11 +89,11 @@ def _as_told(deps: Deps, held: contract.Complaint) -> Callable[[Complaint], Comp
 
 
 async def _settle(deps: Deps, row: Row, change: Callable[[Complaint], Complaint]) -> None:
-    """What became of it and the end of the row in one write; events may have come meanwhile, so it is read again. Raises TimeoutError."""
+    """What became of it, what is told of it and the end of the row in one write; events may have come meanwhile, so it is read again. Raises TimeoutError."""
 
     async def write(tx: Tx) -> bool:
         one = await deps.complaining.store.complaint(row.payload["complaint_id"], tx)
-        if one is not None and not await deps.complaining.store.change(tx, one, change(one)):
+        if one is not None and not await taken_over(deps, tx, one, change(one)):
             return False
         await deps.outbox.done(row.key, tx)
         return True

@@ -243,6 +243,57 @@ async def test_late_repeated_and_reordered_events_never_take_it_back(house: Hous
     await until(lambda: _as_many(resident, 3))
 
 
+def again(event: ComplaintMoved, **change: Json) -> ComplaintMoved:
+    """The same step under another event id."""
+    return event.model_copy(update={"event_id": f"ev_{new_nonce()}", "seq": event.seq + 1_000, **change})
+
+
+async def test_a_step_that_comes_under_another_event_id_is_told_once(house: House) -> None:
+    resident = await make_resident(house)
+    one = await filed(resident)
+    assigned = make_event(one, 2, ComplaintState.ASSIGNED, department="临江市公安局")
+    replied = make_event(one, 3, ComplaintState.REPLIED, text="已增开窗口。")
+    async with inside(house.stack) as deps:
+        assert await core_events.take(deps, [assigned, again(assigned)]) == ["applied", "repeated"]
+        assert await core_events.take(deps, [again(assigned)]) == ["repeated"]
+        many = await asyncio.gather(*(core_events.take(deps, [again(replied)]) for _ in range(4)))
+        assert sorted(became for (became,) in many) == ["applied", "repeated", "repeated", "repeated"]
+        other = again(replied, move=ComplaintMove(version=3, state=ComplaintState.CLOSED, at=now()))
+        assert await core_events.take(deps, [other]) == ["repeated"], "what was told of a step stands"
+    seen = (await resident.api("GET", f"/v1/complaints/{one['id']}")).json
+    assert [move["state"] for move in seen["timeline"]] == ["received", "assigned", "replied"]
+    assert [("已分派给临江市公安局" in text, "已有答复" in text) for text in await told(resident)] == [(False, True), (True, False)]
+
+
+async def test_what_an_answer_of_the_core_tells_before_its_event_is_told_once(house: House) -> None:
+    resident = await make_resident(house)
+    await house.faults(core={"lose_replies": True}, core_webhook={"down": True})
+    one = await filed(resident)
+    await moved(house, one["id"], "replied", text="已处理。")
+    await house.faults(core={}, core_webhook={"down": True})
+    await until(lambda: _as_many(resident, 1), 40)
+    assert (await is_now(resident, one["id"], "replied"))["number"]
+    asked = await post(resident, f"/v1/complaints/{one['id']}/questions", {"text": "具体是怎样处理的？"})
+    assert (asked.status, asked.json["state"]) == (201, "reopened"), asked.body
+    assert await _as_many(resident, 2), "told with the answer, in the same write"
+    steps = (await at_core(house, one["id"]))["timeline"]
+    async with inside(house.stack) as deps:
+        for step in steps:
+            move = ComplaintMove.model_validate(step)
+            assert await core_events.take(deps, [again(make_event(one, 1, ComplaintState.RECEIVED), move=move)]) == ["repeated"]
+    assert [("收到您的追问" in text, "已有答复" in text) for text in await told(resident)] == [(True, False), (False, True)]
+
+
+async def test_whoever_is_gone_is_told_nothing(house: House) -> None:
+    resident = await make_resident(house)
+    one = await filed(resident)
+    async with inside(house.stack) as deps:
+        gone = {"person_id": f"gone_{new_nonce()}", "pseudonymised_at": now()}  # as miniapp_api/privacy/held.py leaves it
+        await deps.mongo["complaints"].update_one({"_id": one["id"]}, {"$set": gone})
+        assert await core_events.take(deps, [make_event(one, 2, ComplaintState.REPLIED)]) == ["applied"]
+        assert await deps.mongo["messages"].count_documents({"person_id": gone["person_id"]}) == 0
+
+
 async def test_a_move_tells_the_number_of_one_whose_filing_was_not_answered(house: House) -> None:
     resident = await make_resident(house)
     await house.faults(core={"down": True})

@@ -206,6 +206,19 @@ async def test_a_second_press_and_a_stale_revision_change_nothing(house: House) 
     assert (await rated.look(own))["replies"] == []
 
 
+async def test_a_second_press_tells_nobody_twice(house: House) -> None:
+    rated = await make_rated(house)
+    own = await rated.bad()
+    sent = await rated.acted(own, "triage", to=rated.department)
+    await rated.clerk()
+    pressed = await asyncio.gather(*(rated.act(own, "reply", revision=sent["revision"], text="已整改") for _ in range(4)))
+    assert sorted(one.status for one in pressed) == [200] + [409] * 3
+    assert len(await rated.told()) == 1
+    called = await asyncio.gather(*(rated.called_back(own, satisfied=True) for _ in range(4)))
+    assert sorted(one.status for one in called) == [200] + [409] * 3
+    assert [("已经答复" in one, "已整改完毕" in one) for one in await rated.told()] == [(False, True), (True, False)]
+
+
 async def test_another_department_sees_and_does_nothing(house: House) -> None:
     rated = await make_rated(house)
     own = await rated.bad()
