@@ -34,6 +34,14 @@ class People(Protocol):
     async def applicant(self, subject_key: str | None, person_id: str, resident_id: str) -> Applicant: ...
 
 
+class Admission(Protocol):
+    """Supplied by wiring: whether items may be handed in online, to the last moment."""
+
+    async def still_open(self, tx: Tx, names: Mapping[str, str], whose: str) -> None:
+        """`names`: code -> name; `whose`: the same for the same submission. Raises Conflict."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One item of what is submitted: (code, version, name, kind), its own answers and materials. `covers`: see hand_over.wanted_covers."""
@@ -80,6 +88,7 @@ class Filing:
     people: People
     over: HandOver
     follower: Follower | None = None
+    admission: Admission | None = None
 
 
 async def submit(filing: Filing, asked: Asked) -> list[Filed]:
@@ -143,6 +152,8 @@ async def _record(filing: Filing, asked: Asked) -> None:
             await filing.store.record_sending(tx, _sending(asked, part, own))
             await files.attach(filing.over.files.store, tx, sorted(file_ids(part.materials)), f"case:{own}")
             await filing.outbox.put(tx, KIND, _key(own), {"request_id": own}, delay=GRACE)
+        if filing.admission is not None:  # last: what it holds is held shortest
+            await filing.admission.still_open(tx, {code: name for code, _, name, _ in (part.item for part in asked.parts)}, request_id)
 
     try:
         await filing.mongo.transaction(intent)

@@ -1,20 +1,29 @@
-"""Every query of closures: one small document per item that ever was closed for online handling."""
+"""Every query of closures: one small document per item that ever was closed for online handling, and turns, so that no submission slips by one.
 
+Whoever hands in something takes one of an item's turns in the transaction in which they look whether it is closed; a closing takes all of them. So
+either the submission is there before the closing, or it begins again and finds the item closed. Submissions rarely meet each other: there are many.
+"""
+
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from content.closures import Closure, Kept
 from kit.clock import now
-from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo
+from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, Tx, UpdateOne
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "item_closures": [IndexModel([("since", ASCENDING)], name="in_force", partialFilterExpression={"is_closed": True})],
+    "item_closure_turns": [],
 }
+TURNS = 32  # of an item; two that hand in the same item at the same moment meet in one of so many
 
 
 class Closures:
     def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
         self._closures = mongo["item_closures"]
+        self._turns = mongo["item_closure_turns"]
 
     async def kept(self, code: str) -> Kept | None:
         row = await self._closures.find_one({"_id": code})
@@ -24,12 +33,18 @@ class Closures:
         """The one in force now."""
         return (await self.of_all([code])).get(code)
 
-    async def of_all(self, codes: Sequence[str]) -> dict[str, Closure]:
+    async def of_all(self, codes: Sequence[str], tx: Tx | None = None) -> dict[str, Closure]:
         """Those in force now, by item."""
         if not codes:
             return {}
-        found = self._closures.find({"_id": {"$in": list(codes)}, **_in_force()})
+        found = self._closures.find({"_id": {"$in": list(codes)}, **_in_force()}, session=tx)
         return {row["_id"]: _closure(row) async for row in found}
+
+    async def take_turn(self, tx: Tx, codes: Sequence[str], whose: str) -> None:
+        """Until this transaction ends nobody closes these items. `whose`: the same for the same submission."""
+        n = zlib.crc32(whose.encode()) % TURNS
+        for code in sorted(codes):
+            await self._turns.update_one({"_id": f"{code}/{n}"}, {"$inc": {"turn": 1}}, upsert=True, session=tx)
 
     async def in_force(self) -> dict[str, Closure]:
         """Every one in force now, by item, the newest last."""
@@ -39,13 +54,21 @@ class Closures:
     async def put(self, closure: Closure, *, is_closed: bool, seen: int | None) -> bool:
         """Compare-and-set on the revision that was `seen`, None: no document. False when somebody was faster."""
         row = {name: getattr(closure, name) for name in ("message", "since", "until", "by", "revision")} | {"is_closed": is_closed}
-        if seen is not None:
-            return bool((await self._closures.update_one({"_id": closure.code, "revision": seen}, {"$set": row})).modified_count)
+
+        async def write(tx: Tx) -> bool:
+            if seen is None:
+                await self._closures.insert_one({"_id": closure.code, **row}, session=tx)
+            elif not (await self._closures.update_one({"_id": closure.code, "revision": seen}, {"$set": row}, session=tx)).modified_count:
+                return False
+            if is_closed:
+                all_of_them = [UpdateOne({"_id": f"{closure.code}/{n}"}, {"$inc": {"turn": 1}}, upsert=True) for n in range(TURNS)]
+                await self._turns.bulk_write(all_of_them, session=tx)
+            return True
+
         try:
-            await self._closures.insert_one({"_id": closure.code, **row})
+            return await self._mongo.transaction(write)
         except DuplicateKeyError:
             return False
-        return True
 
 
 def _in_force() -> dict[str, Any]:

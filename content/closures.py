@@ -1,15 +1,16 @@
 """Closing an item for online handling at once, with the operator's words, and opening it again. Cases under way are none of its business.
 
-Acts ask the store each time; pages follow with the catalogue's refresh. Nothing is closed by itself, and an `until` that is over needs nobody.
+Acts ask the store each time, and what is handed in asks once more where it is written down; pages follow with the catalogue's refresh. Nothing is closed by itself, and an `until` that is over needs nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from kit.clock import at_edge, in_words, now
 from kit.errors import Conflict, FieldError, Invalid
+from kit.mongo import Tx
 
 LONGEST = 200  # characters of the message
 FURTHEST = timedelta(days=366)
@@ -68,6 +69,10 @@ class Store(Protocol):
 
     async def put(self, closure: Closure, *, is_closed: bool, seen: int | None) -> bool: ...
 
+    async def of_all(self, codes: Sequence[str], tx: Tx | None = None) -> dict[str, Closure]: ...
+
+    async def take_turn(self, tx: Tx, codes: Sequence[str], whose: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -119,6 +124,14 @@ async def reopen(store: Store, code: str, by: str) -> Literal["opened_now", "was
     if again is None or not again.holds(now()):
         return "was_open"
     raise changed_elsewhere()
+
+
+async def still_open(store: Store, tx: Tx, names: Mapping[str, str], whose: str) -> None:
+    """In the transaction that records what is handed in: none of these items (code -> name) is closed, nor will be before it ends. Raises Conflict."""
+    await store.take_turn(tx, list(names), whose)
+    closed = first_of(list((await store.of_all(list(names), tx)).values()))
+    if closed is not None:
+        raise closed.refusal(names[closed.code])
 
 
 def changed_elsewhere() -> Conflict:

@@ -1,5 +1,6 @@
 """What applying is made of: drafts, papers on their way to the core, and the people cases name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cases.act_store import CaseActs
@@ -14,6 +15,8 @@ from cases.licence_store import LicenceUses
 from cases.licences import Licensing, Shelf
 from cases.store import Cases
 from cases.submit import Filing
+from content import closures
+from content.closure_store import Closures
 from core.case_acts import CoreCaseActs
 from core.client import Core
 from core.licences import CoreLicences
@@ -21,7 +24,7 @@ from core.subjects import CoreSubjects, person_key
 from core.types import Applicant
 from kit.crypto import Keyring
 from kit.errors import Refused
-from kit.mongo import Mongo
+from kit.mongo import Mongo, Tx
 from kit.outbox import Outbox
 from residents.store import Residents
 
@@ -66,11 +69,22 @@ class Applicants:
         return Applicant(person_id=ward.person_id, name=ward.name, id_number=ward.id_number, phone=phone)
 
 
+@dataclass(frozen=True, slots=True)
+class OpenItems:
+    """`cases` asks whether an item may be handed in; `content` knows which are closed for online handling."""
+
+    closures: Closures
+
+    async def still_open(self, tx: Tx, names: Mapping[str, str], whose: str) -> None:
+        """Raises Conflict."""
+        await closures.still_open(self.closures, tx, names, whose)
+
+
 def applying(mongo: Mongo, keys: Keyring, outbox: Outbox, core: Core, parts: tuple[Cases, Filekeeping, Residents, Follower]) -> Applying:
     """No traffic yet."""
     cases, files, residents, follower = parts
     drafts, licences = Drafts(mongo, keys), CoreLicences(core)
     over = HandOver(files, CoreCaseActs(core), Licensing(LicenceUses(mongo, keys), licences, Shelf(licences)))
-    filing = Filing(mongo, cases, drafts, outbox, core, Applicants(residents, CoreSubjects(core)), over, follower)
+    filing = Filing(mongo, cases, drafts, outbox, core, Applicants(residents, CoreSubjects(core)), over, follower, OpenItems(Closures(mongo)))
     acting = Acting(mongo, cases, CaseActs(mongo, keys), outbox, over, follower)
     return Applying(Desk(mongo, drafts, files.store), Checks(), filing, acting)

@@ -3,21 +3,30 @@
 import asyncio
 import sys
 import uuid
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cases import submit
+from cases.draft_store import Drafts
+from cases.drafts import open_draft
+from cases.file_store import Owner
 from kit.clock import at_edge, now
 from kit.embedded import free_port
+from kit.errors import Conflict
+from kit.mongo import Tx
+from miniapp_api import draft_view
 from miniapp_api.child import Child
 from miniapp_api.stack import Stack
 from staff.roles import Scope
 from tests.api.applying import begin, make_item, post
 from tests.api.desk import Desk, make_desk
 from tests.api.house import Answer, House, Json, Resident, make_resident, until
+from tests.api.planted import inside
 from tests.api.test_joint import OTHER, joined
 
 MESSAGE = "省统一身份认证平台升级"
@@ -149,6 +158,45 @@ async def test_what_was_accepted_before_the_closing_is_filed_and_cases_go_on(hou
         return bool((await resident.api("GET", f"/v1/cases/{first.json['case_no']}")).json["state"] == "accepted")
 
     assert await until(accepted)
+
+
+class Interrupted(Drafts):
+    """Somebody does something else just before a draft is marked as submitted, in the transaction that records it; once."""
+
+    meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    async def submitted(self, tx: Tx, draft: Mapping[str, Any], request_id: str) -> None:
+        await super().submitted(tx, draft, request_id)
+        if (act := self.meanwhile) is not None:
+            self.meanwhile = None
+            await act()
+
+
+@pytest.mark.parametrize("moment", ["before the record", "within the record"])
+async def test_a_closing_between_the_check_and_the_record_stops_the_submission(house: House, stack: Stack, moment: str) -> None:
+    desk, resident = await make_desk(house, "supervisor"), await make_resident(house)
+    pair = (await make_item(house, materials=[]), await make_item(house, OTHER, [], name="另一个事项"))
+    draft_id = (await joined(resident, pair))["id"]
+    async with inside(stack) as deps:
+        me = await deps.residents.resident((await resident.api("GET", "/v1/me")).json["id"])
+        assert me is not None and me.person_id is not None
+        owner = Owner(f"person:{me.person_id}", me.person_id, me.id)
+        seen = await draft_view.view(deps, await open_draft(deps.applying.desk.drafts, draft_id, owner), owner, to_submit=True)
+        asked = submit.Asked(seen.draft, seen.parts, owner, "wechat")
+        drafts = Interrupted(deps.mongo, deps.keys)
+        if moment == "before the record":
+            await close(desk, pair[1])
+        else:
+            drafts.meanwhile = lambda: close(desk, pair[1])
+        with pytest.raises(Conflict, match="item_closed") as caught:
+            await submit.submit(replace(deps.applying.filing, drafts=drafts), asked)
+        assert MESSAGE in caught.value.title and "另一个事项" in caught.value.title and drafts.meanwhile is None
+        assert await deps.mongo["cases"].count_documents({"draft_id": draft_id}) == 0
+    kept = (await resident.api("GET", f"/v1/drafts/{draft_id}")).json
+    assert (kept["state"], kept["closed"]["message"], kept["version"]) == ("open", MESSAGE, seen.draft["version"]) and kept["answers"]
+    assert [one for one in await house.ledger("core") if one["kind"] == "case.submitted" and one["item_code"] == pair[0]["code"]] == []
+    await desk.api("DELETE", f"/staff/v1/items/{pair[1]['code']}/closure")
+    assert (await post(resident, f"/v1/drafts/{draft_id}/submit")).status == 201
 
 
 async def test_when_the_time_is_over_it_is_open_again_by_itself(house: House) -> None:

@@ -10,14 +10,14 @@ import pytest
 
 from content import closure_store
 from content.closure_store import Closures
-from content.closures import Closure, Wish, close, first_of, reopen
+from content.closures import Closure, Wish, close, first_of, reopen, still_open
 from content.guides import SHAPE, encoded
 from content.standing import standing, to_apply, to_handle
 from content.store import Change, Content
 from content.sync import sync
 from kit.clock import now
 from kit.errors import Conflict, Invalid
-from kit.mongo import Mongo
+from kit.mongo import Mongo, Tx
 from tests.content.catalogue import Feed, make_catalogue, record, removed
 from tests.content.items import make_item
 
@@ -151,3 +151,48 @@ def test_of_several_the_one_that_lasts_longest_is_told() -> None:
     moment = now()
     soon, late, endless = (Closure(str(until), "", moment, until, "s", 1) for until in (moment, moment + timedelta(1), None))
     assert first_of([]) is None and first_of([late, soon]) is late and first_of([soon, endless, late]) is endless
+
+
+async def test_a_closing_between_look_and_record_is_seen_by_whoever_records(closures: Closures, mongo: Mongo) -> None:
+    tries = 0
+
+    async def record(tx: Tx) -> None:
+        nonlocal tries
+        tries += 1
+        assert (await closures.of_all(["I1"], tx) == {}) is (tries == 1)  # from here on this transaction sees this moment
+        if tries == 1:
+            await close(closures, WISH)
+        await still_open(closures, tx, {"I1": "事项甲", "I2": "事项乙"}, "q_1")
+        await mongo["recorded"].insert_one({}, session=tx)
+
+    with pytest.raises(Conflict, match="item_closed") as caught:
+        await mongo.transaction(record)
+    assert tries == 2 and "事项甲" in caught.value.title and "系统升级" in caught.value.title
+    assert await mongo["recorded"].count_documents({}) == 0
+    await reopen(closures, "I1", "s_1")
+    await mongo.transaction(lambda tx: still_open(closures, tx, {"I1": "事项甲", "I2": "事项乙"}, "q_1"))
+
+
+async def test_a_closing_waits_for_whoever_records_and_comes_after_them(closures: Closures, mongo: Mongo) -> None:
+    async def record(tx: Tx) -> None:
+        await still_open(closures, tx, {"I1": "事项甲"}, "q_1")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await close(closures, WISH)
+        assert await closures.of("I1") is None
+
+    await mongo.transaction(record)
+    assert (await close(closures, WISH)).outcome == "closed_now"
+
+
+async def test_two_who_hand_in_the_same_item_do_not_wait_for_each_other(closures: Closures, mongo: Mongo) -> None:
+    tries = 0
+
+    async def record(tx: Tx) -> None:
+        nonlocal tries
+        tries += 1
+        await still_open(closures, tx, {"I1": "事项甲"}, "q_1")
+        await mongo.transaction(lambda other: still_open(closures, other, {"I1": "事项甲"}, "q_2"))
+
+    await mongo.transaction(record)
+    assert tries == 1
