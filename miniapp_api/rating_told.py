@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from core.ratings import RatingAsk, RectificationOutcome
+from kit import kill_points
 from kit.errors import Refused
 from kit.mongo import Tx
 from kit.outbox import Row
@@ -39,7 +40,9 @@ async def tell_outcome(deps: Deps, row: Row) -> None:
         rating = await deps.rating.store.rating(rating.id)
     if rating is not None and rating.at_core == "told" and outcome is not None:
         try:
+            kill_points.reached("ratings.before_outcome")
             await deps.rating.core.tell_outcome(rating.id, outcome)
+            kill_points.reached("ratings.after_outcome")
         except Refused as exc:
             log.error("the core did not take the end of a rating", extra={"rating_id": rating.id, "reason": exc.reason})
     await deps.outbox.done(row.key)
@@ -63,7 +66,9 @@ async def _made_known(deps: Deps, rating: Rating, row: Row | None, *, look_first
     reason = None
     if not look_first or await deps.rating.core.find_rating(rating.id) is None:
         try:
+            kill_points.reached("ratings.before_rate")
             await deps.rating.core.rate(_ask(rating))
+            kill_points.reached("ratings.after_rate")
         except Refused as exc:
             reason = exc.reason
             log.error("the core refused a rating", extra={"rating_id": rating.id, "reason": reason})
