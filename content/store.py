@@ -95,6 +95,10 @@ class Content(Feed):
         wanted = {f"item.{field}": 1 for field in fields}
         return [row["item"] async for row in self._items.find({"item": {"$ne": None}, **_not_ended()}, wanted)]
 
+    async def departments(self) -> set[str]:
+        """Names of those whose items are in force."""
+        return set(await self._items.distinct("item.department.name", {"item": {"$ne": None}, **_not_ended()}))
+
     async def guide(self, code: str) -> tuple[int, bytes] | None:
         """(shape it was made in, JSON without its date), or None if unknown, ended or taken down."""
         found = await self._guides.find_one({"_id": code, **_not_ended()}, {"shape": 1, "body": 1})

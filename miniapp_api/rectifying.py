@@ -6,7 +6,7 @@ from kit.clock import now
 from kit.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from kit.log import mask
 from kit.mongo import Tx
-from miniapp_api import rating_told, telling
+from miniapp_api import rating_department, rating_told, telling
 from miniapp_api.gate import Call
 from miniapp_api.may import may_do
 from miniapp_api.wiring import Deps
@@ -42,8 +42,9 @@ async def own(call: Call, own_id: str) -> Both:
 
 
 async def triage(call: Call, both: Both) -> Rectification:
-    """To the department that answers; later, to another one."""
-    return await _act(call.deps, both, "triage", call.body.revision, department=call.body.to.strip(), note=call.body.note)
+    """To the department that answers; later, to another one. Raises Invalid for one that is not known."""
+    department = await rating_department.known(call.deps, call.body.to, *both)
+    return await _act(call.deps, both, "triage", call.body.revision, department=department, note=call.body.note)
 
 
 async def reply(call: Call, both: Both) -> Rectification:

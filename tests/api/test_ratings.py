@@ -9,6 +9,7 @@ import pytest
 from kit.clock import now
 from miniapp_api import rectifying
 from staff.roles import Scope
+from tests.api.applying import FORM, make_item, put_item
 from tests.api.desk import make_desk
 from tests.api.house import House, make_resident, until
 from tests.api.persons import grant
@@ -162,6 +163,34 @@ async def test_who_declines_is_not_asked_again_and_may_still_rate(house: House) 
     assert await to_do() == {"acceptance"}
     assert (await rated.rate(5)).status == 201
     assert await rated.told() == []
+
+
+async def test_a_department_nobody_knows_is_not_asked_and_those_near_are_named(house: House) -> None:
+    rated = await make_rated(house)
+    own = await rated.bad()
+    for asked, told in (("公安局", "临江市公安局"), (f" {rated.department[:-1]} ", rated.department), ("人社局", "临江市人力资源和社会保障局")):
+        refused = await rated.act(own, "triage", to=asked)
+        assert (refused.status, refused.json["code"], [one["field"] for one in refused.json["errors"]]) == (422, "input_invalid", ["to"]), (
+            refused.body
+        )
+        (words,) = [one["message"] for one in refused.json["errors"]]
+        assert f"“{asked.strip()}”" in words and told in words.partition("：")[2].split("、") and words.count("、") < 5
+    for asked, told in (("甲" * 200, f"“{'甲' * 40}…”"), ("zz$where", "也没有名称相近的")):
+        assert told in (await rated.act(own, "triage", to=asked)).json["errors"][0]["message"]
+    assert ((await rated.look(own))["state"], (await rated.look(own))["revision"]) == ("triage", 1)
+    elsewhere = await rated.acted(own, "triage", to=" 临江市公安局出入境管理支队 ")
+    assert elsewhere["department"] == "临江市公安局出入境管理支队"
+    assert (await rated.acted(own, "triage", to=rated.department))["department"] == rated.department
+
+
+async def test_the_items_own_department_answers_though_the_catalogue_names_it_no_more(house: House) -> None:
+    item = await make_item(house, FORM, [], name="评价测试事项", department={"name": "临江市旧日事务局"})
+    rated = await make_rated(house, item=item)
+    own = await rated.bad()
+    await put_item(house, {**item, "department": {"name": "临江市公安局"}})
+    assert (await rated.acted(own, "triage", to="临江市旧日事务局"))["department"] == "临江市旧日事务局"
+    assert (await rated.acted(own, "triage", to="临江市公安局"))["department"] == "临江市公安局"
+    assert (await rated.acted(own, "triage", to="临江市旧日事务局"))["state"] == "with_department"
 
 
 async def test_an_upheld_appeal_marks_the_rating_and_tells_why(house: House) -> None:
