@@ -105,14 +105,15 @@ class Conversations:
     # what waits for a person
 
     async def hand_over(self, conversation_id: str, resident_id: str | None) -> str:
-        """The id of the waiting hand-over of this conversation, with all that was said so far; asking twice makes one."""
+        """The id of the waiting hand-over of this conversation, with all that was said so far; asking twice makes one. It is theirs who has signed in."""
         own = new_id("ho")
+        whose = {"resident_id": resident_id}
         talk = orjson.dumps(await self.turns(conversation_id, resident_id)).decode()
         row = await self._handovers.find_one_and_update(
             {"conversation_id": conversation_id, "state": "waiting"},
             {
-                "$set": {"talk": self._keys.seal(talk, f"bot_handovers/talk/{conversation_id}")},
-                "$setOnInsert": {"_id": own, "resident_id": resident_id, "at": now()},
+                "$set": {"talk": self._keys.seal(talk, f"bot_handovers/talk/{conversation_id}"), **(whose if resident_id else {})},
+                "$setOnInsert": {"_id": own, "at": now(), **({} if resident_id else whose)},
             },
             upsert=True,
             return_document=True,

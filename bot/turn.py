@@ -59,8 +59,10 @@ class Assistant:
                 memory = memory.model_copy(update={"region": region})
             question = masked(cleaned(text))
             said, degraded = await self._said(own, question, memory)
-            said = await self._looked_up(said, own, resident_id)
+            said = await self._looked_up(said, resident_id)
             await self.store.record(own, resident_id, said.memory, question, said.reply.text, said.intent)
+            if said.lookup == "human":  # whoever takes over reads these words too
+                await self.store.hand_over(own, resident_id)
             if said.miss:
                 await self.store.miss(said.miss, said.intent, question, _nearest(said.reply))
         metrics.assistant_turns.labels("degraded" if degraded else "whole", said.miss or "answered").inc()
@@ -85,9 +87,8 @@ class Assistant:
         heard = Heard(question, asks.ask_of(question), memory)
         return await respond(heard, self.knowledge) or without_rasa(heard), bool(question)
 
-    async def _looked_up(self, said: Said, conversation_id: str, resident_id: str | None) -> Said:
+    async def _looked_up(self, said: Said, resident_id: str | None) -> Said:
         if said.lookup == "human":
-            await self.store.hand_over(conversation_id, resident_id)
             change = {"text": texts.HUMAN, "buttons": (offers.of_complaint(said.memory.item),)}
             return said.model_copy(update={"reply": said.reply.model_copy(update=change)})
         if said.lookup == "progress" and resident_id is not None:

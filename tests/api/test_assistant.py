@@ -12,6 +12,7 @@ from bot import store as bot_store
 from bot.reply import Memory
 from bot.store import Conversations
 from kit.crypto import Keyring
+from kit.ids import new_id
 from kit.mongo import Mongo, connect
 from miniapp_api import wiring
 from miniapp_api.actions_app import HEADER, create_actions_app, serve
@@ -153,8 +154,25 @@ async def test_a_person_is_asked_for_once_and_gets_the_whole_conversation(house:
     [waiting] = await store.handovers(10)
     assert [turn["asked"] for turn in waiting["talk"]] == ["护照要多久", "听不懂"]
     assert await store.close_handover(first) and not await store.close_handover(first) and await store.handovers(10) == []
-    told = await ask(house, "转人工")
+    await store.hand_over("talk_1", None)
+    await store.hand_over("talk_1", "res_1")  # they have signed in meanwhile
+    assert [one["resident_id"] for one in await store.handovers(10)] == ["res_1"]
+    await store.hand_over("talk_1", None)
+    assert [one["resident_id"] for one in await store.handovers(10)] == ["res_1"]
+
+
+async def test_whoever_takes_over_reads_the_words_that_asked_for_it(house: House) -> None:
+    own = "".join(chr(0x4E00 + ord(letter)) for letter in new_id("x"))
+    first = await ask(house, f"护照要多久{own}")
+    told = await ask(house, "转人工", first["conversation_id"])
     assert told["intent"] == "human" and told["replies"][0]["text"].startswith("已把这段对话转给人工")
+    deps = wiring.build(_settings(house))
+    try:
+        waiting = [one["talk"] for one in await deps.assistant.store.handovers(1000)]
+    finally:
+        await deps.close()
+    [talk] = [talk for talk in waiting if talk and own in talk[0]["asked"]]
+    assert [turn["asked"] for turn in talk][1:] == ["转人工"]
 
 
 async def test_the_assistant_is_not_ready_while_there_is_no_rasa_and_nothing_else_minds(house: House) -> None:
@@ -163,10 +181,7 @@ async def test_the_assistant_is_not_ready_while_there_is_no_rasa_and_nothing_els
 
 
 async def test_where_rasa_asks_is_on_loopback_and_behind_its_secret(house: House) -> None:
-    told = {
-        name.lower().removeprefix("zhangban_"): value for name, value in house.stack.env.items() if name.startswith(("ZHANGBAN_", "MONGO_", "REDIS_"))
-    }
-    deps = wiring.build(Settings.model_validate({**told, "wechat_templates": {}, "alipay_templates": {}, "actions_secret": "a" * 40}))
+    deps = wiring.build(_settings(house, actions_secret="a" * 40))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -186,6 +201,13 @@ async def test_where_rasa_asks_is_on_loopback_and_behind_its_secret(house: House
         server.close()
         await deps.close()
     assert (await house.api("POST", "/webhook", {}, headers={HEADER: "a" * 40})).status == 404
+
+
+def _settings(house: House, **other: str) -> Settings:
+    told = {
+        name.lower().removeprefix("zhangban_"): value for name, value in house.stack.env.items() if name.startswith(("ZHANGBAN_", "MONGO_", "REDIS_"))
+    }
+    return Settings.model_validate({**told, "wechat_templates": {}, "alipay_templates": {}, **other})
 
 
 async def _database(house: House, conversation: str) -> dict[str, Any]:
