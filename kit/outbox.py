@@ -140,17 +140,17 @@ class Outbox:
         await self._rows.update_one({"_id": key, "state": "waiting", "held": {"$ne": True}}, [{"$set": {"due_at": "$$NOW"}}])
 
     async def give_back(self, row: Row, error: str, *, ours: bool = True) -> None:
-        """Failed: again after a growing, jittered gap, or parked after MAX_ATTEMPTS. `ours`: not because somebody outside is away."""
-        patient = row.until is not None and not ours
-        if row.attempt >= MAX_ATTEMPTS and not patient:
+        """Failed: again after a growing, jittered gap, or parked after MAX_ATTEMPTS. `ours`: not because somebody outside is away, who has until `until`."""
+        left = 0.0 if row.until is None else (row.until - now()).total_seconds()
+        if row.attempt >= MAX_ATTEMPTS and (ours or left <= 0):
             await self._rows.update_one(
                 {"_id": row.key, "state": "waiting"}, {"$set": {"state": "parked", "last_error": error, "parked_at": now()}, "$unset": {"held": ""}}
             )
             log.error("parked", extra={"key": row.key, "kind": row.kind, "error": error})
             return
         gap = _GAPS[min(row.attempt - 1, len(_GAPS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
-        if row.until is not None:
-            gap = min(gap, _LONGEST_WAIT, max(1.0, (row.until - now()).total_seconds()))
+        if left > 0:
+            gap = min(gap, _LONGEST_WAIT, max(1.0, left))
         await self._again(row.key, gap, {"last_error": {"$literal": error}})
 
     async def _again(self, key: str, seconds: float, more: dict[str, Any]) -> None:

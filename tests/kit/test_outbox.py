@@ -1,11 +1,13 @@
 """Rows survive workers that die; each is done once; poison is parked."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from kit import outbox as module
+from kit.clock import now
 from kit.errors import NotReached
 from kit.mongo import Mongo, Tx
 from kit.outbox import MAX_ATTEMPTS, Outbox, Row, Worker
@@ -106,6 +108,14 @@ async def test_a_failing_row_waits_longer_and_longer_and_is_parked_at_last(mongo
     assert await box.retry_parked("a") is True
     assert await box.retry_parked("a") is False
     assert await box.take(["act"]) is not None
+
+
+async def test_whoever_is_away_outside_has_until_the_row_says_and_no_longer(mongo: Mongo, box: Outbox) -> None:
+    await put(mongo, box, "a")
+    await box.give_back(Row("a", "act", {}, MAX_ATTEMPTS, now() + timedelta(hours=1)), "core: down", ours=False)
+    assert (await state(mongo, "a"))["state"] == "waiting"
+    await box.give_back(Row("a", "act", {}, MAX_ATTEMPTS, now() - timedelta(seconds=1)), "core: down", ours=False)
+    assert (await state(mongo, "a"))["state"] == "parked"
 
 
 async def test_the_worker_goes_on_when_handlers_fail_and_leaves_what_it_cannot_handle_to_others(mongo: Mongo, box: Outbox) -> None:
