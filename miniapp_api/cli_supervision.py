@@ -9,7 +9,7 @@ app = typer.Typer(no_args_is_help=True, help="效能监督：重算办件数据�
 
 @app.command("rebuild")
 def rebuild() -> None:
-    """由办件重新算出全部效能数据；可以在运行中做，重复做结果相同。例：zhangban supervision rebuild"""
+    """由办件重新算出全部效能数据；升级后后台会自己做，不必运行。可以在运行中做，重复做结果相同。例：zhangban supervision rebuild"""
     from miniapp_api import supervision_commands as commands
 
     raise SystemExit(commands.rebuild())

@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 
 from miniapp_api.shapes import Asked, Line, Told
 
-Month = Annotated[str, Field(pattern=r"^([0-9]{4}-(0[1-9]|1[0-2]))?$", description="YYYY-MM，北京时间；不填为本月")]
-Year = Annotated[str, Field(pattern=r"^([0-9]{4})?$", description="YYYY，整年（到本月为止）；与 month 只填一个")]
+Month = Annotated[str, Field(pattern=r"^(20[0-9]{2}-(0[1-9]|1[0-2]))?$", description="YYYY-MM，北京时间；不填为本月")]
+Year = Annotated[str, Field(pattern=r"^(20[0-9]{2})?$", description="YYYY，整年（到本月为止）；与 month 只填一个")]
 
 
 class FiguresQuery(Asked):
@@ -88,6 +88,8 @@ class SupervisionTold(Told):
     delivery_failures: PartEntry
     assistant_misses: PartEntry
     core: list[CoreMonth]
+    facts_whole: bool = Field(description="false：办件数据还在由办件重新算出，件数可能偏少，见 facts_note")
+    facts_note: str
 
 
 class OpenFigures(Told):
@@ -101,6 +103,8 @@ class OpenFigures(Told):
     figures: list[FigureEntry]
     departments: list[DepartmentFigures]
     core: list[CoreMonth]
+    facts_whole: bool = Field(description="false：办件数据还在由办件重新算出，由办件算的都是 null，见 facts_note")
+    facts_note: str
     note: str
 
 

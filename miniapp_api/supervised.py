@@ -9,8 +9,10 @@ from cases import limits
 from cases.store import Cases
 from content.lists import credible_visits
 from content.store import Content
+from kit.kill_points import reached
 from kit.mongo import Mongo, Tx
 from kit.workdays import Calendar, Workdays
+from supervision.build_store import Build, Builds
 from supervision.facts import Dues, Filed, OfItem, Row, fact
 from supervision.store import Facts
 
@@ -31,6 +33,7 @@ class Supervised:
 
     async def moved(self, tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
         await self.facts.put(tx, await self.facts_of(rows))
+        reached("supervision.facts_written")
 
     async def facts_of(self, rows: Sequence[Mapping[str, Any]], until: datetime | None = None) -> list[Row]:
         """Of stored cases with their timelines, as they stood just before `until`."""
@@ -87,13 +90,19 @@ def _of_item(item: Item | None, told: limits.Limits) -> OfItem:
     )
 
 
-async def rebuild(mongo: Mongo, cases: Cases, supervised: Supervised) -> AsyncIterator[int]:
-    """Every fact anew from its case, while events go on coming; how many cases have been looked at, after each step."""
-    last, done = "", 0
-    while ids := await cases.ids_after(last, BATCH):
-        await _anew(mongo, cases, supervised, ids)
-        last, done = ids[-1], done + len(ids)
-        yield done
+async def rebuild(mongo: Mongo, cases: Cases, supervised: Supervised, builds: Builds, build: Build) -> AsyncIterator[Build]:
+    """Every fact anew from its case, from where `build` stands, while events go on coming; how far it is, after each step.
+
+    A step and how far it is are one write. Raises LostBuild when somebody else goes on.
+    """
+    while ids := await cases.ids_after(build.last, BATCH):
+
+        async def step(tx: Tx, ids: Sequence[str] = ids, before: Build = build) -> Build:
+            await supervised.facts.put(tx, await supervised.facts_of(await cases.with_timelines(ids, tx)))
+            return await builds.advance(tx, before, ids[-1], len(ids))
+
+        build = await mongo.transaction(step)
+        yield build
 
 
 async def count_anew(mongo: Mongo, cases: Cases, supervised: Supervised, edition: str) -> int:

@@ -12,6 +12,7 @@ from miniapp_api import supervision_snapshot, wiring
 from miniapp_api.settings import BadSettings, secret
 from miniapp_api.supervised import rebuild as rebuilt
 from miniapp_api.wiring import Deps
+from supervision.build_store import LostBuild
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _EVERY = 20_000  # cases between two lines where nobody watches
@@ -45,8 +46,16 @@ def rebuild() -> int:
     bar = Bar("重算")
 
     async def run(deps: Deps) -> int:
-        async for done in rebuilt(deps.mongo, deps.cases, deps.supervising.supervised):
-            bar.at(done)
+        builds = deps.supervising.builds
+        build = await builds.take_anew()
+        try:
+            async for reached in rebuilt(deps.mongo, deps.cases, deps.supervising.supervised, builds, build):
+                build = reached
+                bar.at(build.cases)
+            await builds.end_round(build)
+        except LostBuild:
+            bar.end()
+            return _refuse("另一处重新开始了重算，由那边做完")
         bar.end()
         print(f"已由 {bar.done:,} 件办件重算，现有数据 {await deps.supervising.facts.count():,} 件")
         return 0

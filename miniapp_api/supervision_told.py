@@ -1,6 +1,7 @@
 """Story: the figures of a month or a year, put together from the facts of cases and from what the core and other features counted."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +27,10 @@ def places_of(scope: Scope, department: str | None = None) -> Places:
 async def told(deps: Deps, months: Sequence[str], places: Places, moment: datetime) -> tuple[Report, str]:
     """(the report, when it was counted). `months` in order; what is due is due at `moment`. Parts that cannot be had say so, the rest is told."""
     inputs = await inputs_of(deps, months)
-    groups, counted_at = await deps.supervising.kept.months(months)
-    groups.due = await deps.supervising.facts.due(moment, places.department)
-    return report(groups, inputs, places), at_edge(counted_at)
+    whole = await deps.supervising.builds.is_whole()  # before what is due is counted
+    counted = await deps.supervising.kept.months(months)
+    counted.groups.due = await deps.supervising.facts.due(moment, places.department)
+    return report(counted.groups, replace(inputs, facts_whole=whole and counted.facts_whole), places), at_edge(counted.at)
 
 
 async def inputs_of(deps: Deps, months: Sequence[str]) -> Inputs:

@@ -1,6 +1,6 @@
 """Figures and warnings as staff and the public read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cases.states import TEXTS
@@ -10,7 +10,7 @@ from miniapp_api import shapes_supervision as shapes
 from supervision import published
 from supervision.definitions import DEFINITIONS
 from supervision.figures import Figure
-from supervision.report import OfCore, OfDepartment, Part, Report
+from supervision.report import NOT_WHOLE, OfCore, OfDepartment, Part, Report
 
 _ABOUT = {one.id: one for one in DEFINITIONS}
 LEVELS = {"yellow": "临期", "red": "逾期", "escalated": "逾期多日"}
@@ -58,21 +58,29 @@ def for_staff(report: Report, period: str, department: str, as_of: str) -> shape
             for one in report.due
         ],
         departments=[_department(one, one.received, one.finished, one.figures) for one in report.departments],
-        **{name: _part(report.parts[name]) for name in ("satisfaction", "complaints", "delivery_failures", "assistant_misses")},
+        satisfaction=_part(report.parts["satisfaction"]),
+        complaints=_part(report.parts["complaints"]),
+        delivery_failures=_part(report.parts["delivery_failures"]),
+        assistant_misses=_part(report.parts["assistant_misses"]),
         core=_core(report.core),
+        facts_whole=report.facts_whole,
+        facts_note=_note(report),
     )
 
 
 def for_everybody(report: Report, about: Mapping[str, Any]) -> shapes.OpenFigures:
-    """`about`: period, as_of, kept, hash, licence."""
+    """`about`: period, as_of, kept, hash, licence. Numbers of cases are told once every case is in them."""
+    number = published.number if report.facts_whole else _unknown
     rows = [one for one in report.departments if one.department is not None]
     return shapes.OpenFigures(
         **about,
-        received=published.number(report.received),
-        finished=published.number(report.finished),
+        received=number(report.received),
+        finished=number(report.finished),
         figures=figures(published.published(report.figures)),
-        departments=[_department(row, got, done, told, public=True) for row, got, done, told in published.departments(rows)],
+        departments=[_department(row, got, done, told, number) for row, got, done, told in published.departments(rows)],
         core=_core(report.core),
+        facts_whole=report.facts_whole,
+        facts_note=_note(report),
         note=NOTE,
     )
 
@@ -82,18 +90,25 @@ def step_text(step: str) -> str:
 
 
 def _department(
-    row: OfDepartment, received: int | None, finished: int | None, told: Sequence[Figure], *, public: bool = False
+    row: OfDepartment, received: int | None, finished: int | None, told: Sequence[Figure], shown: Callable[[int], int | None] = int
 ) -> shapes.DepartmentFigures:
-    shown = published.number if public else int
     return shapes.DepartmentFigures(
         department=row.department,
-        received=received,
-        finished=finished,
+        received=None if received is None else shown(received),
+        finished=None if finished is None else shown(finished),
         near=shown(row.near),
         overdue=shown(row.overdue),
         second_notices=shown(row.second_notices),
         figures=figures(told),
     )
+
+
+def _unknown(_: int) -> None:
+    return None
+
+
+def _note(report: Report) -> str:
+    return "" if report.facts_whole else NOT_WHOLE
 
 
 def _part(part: Part) -> shapes.PartEntry:

@@ -9,13 +9,14 @@ from kit.mongo import Mongo
 from kit.workdays import Workdays
 from miniapp_api.supervised import Supervised
 from miniapp_api.supervision_inputs import ItemCounts, MonthsOfCore
-from supervision import snapshot_store, store, warning_store
+from supervision import build_store, snapshot_store, store, warning_store
+from supervision.build_store import Builds
 from supervision.kept import Kept
 from supervision.snapshot_store import Snapshots
 from supervision.store import Facts
 from supervision.warning_store import Warnings
 
-STORES = (store, warning_store, snapshot_store)
+STORES = (store, warning_store, snapshot_store, build_store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +28,20 @@ class Supervising:
     supervised: Supervised
     months: MonthsOfCore
     items: ItemCounts
+    builds: Builds
 
 
 def supervising(mongo: Mongo, core: Core, parts: tuple[Content, Workdays]) -> Supervising:
     """No traffic yet."""
     content, workdays = parts
-    facts = Facts(mongo)
+    facts, builds = Facts(mongo), Builds(mongo)
     return Supervising(
         facts,
-        Kept(facts),
+        Kept(facts, builds),
         Warnings(mongo),
         Snapshots(mongo),
         Supervised(facts, content, workdays),
         MonthsOfCore(CoreTallies(core)),
         ItemCounts(content),
+        builds,
     )

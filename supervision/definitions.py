@@ -27,4 +27,5 @@ DEFINITIONS = (
     Definition("visits_average", "平均到现场次数", "登记的到现场次数的平均；没有登记的不计入，另列项数"),
     Definition("in_time", "按时办结率", "当月办结的网上办件中，在承诺或法定时限（先到的）内作出决定的 ÷ 有时限可算的；补正和特别程序的时间不计"),
 )
+OF_CASES = frozenset({"applied_online", "finished_online", "in_time"})  # counted over cases; the others over items
 NAMES = {one.id: one.name for one in DEFINITIONS}

@@ -18,6 +18,7 @@ RESULTS = (CaseState.APPROVED.value, CaseState.REJECTED.value, CaseState.ISSUED.
 _ENDS = frozenset({*RESULTS, CaseState.WITHDRAWN.value})
 _REPLIES = _ENDS | {CaseState.ACCEPTED.value, CaseState.CORRECTIONS.value}
 PERMIT = "行政许可"
+SHAPE = 1  # another number when a fact counts or names anything differently: all of them are then made again (supervision/build_store.py)
 REPLY_DAYS = 5  # working days for the first word about an application: 行政许可法 §32, §82
 Row = dict[str, Any]
 

@@ -26,32 +26,41 @@ class Months(Protocol):
     async def month(self, month: str) -> Groups: ...
 
 
+class Building(Protocol):
+    async def is_whole(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
+    """`facts_whole` False: some cases had no fact when it was counted."""
+
     groups: Groups
     at: datetime
     since: float  # of the process's own clock
+    facts_whole: bool
 
 
 class Kept:
     """One per process. A count that fails is tried by the next reader; the last one stays until it is too old."""
 
-    def __init__(self, store: Months) -> None:
+    def __init__(self, store: Months, building: Building) -> None:
         self._store = store
+        self._building = building
         self._months: dict[str, Counted] = {}
         self._under_way: dict[str, asyncio.Task[Counted]] = {}
 
-    async def months(self, months: Sequence[str]) -> tuple[Groups, datetime]:
-        """(what was counted of all of them together, since when it may have moved)."""
+    async def months(self, months: Sequence[str]) -> Counted:
+        """Of all of them together; since `at` it may have moved."""
         found = [await self._month(month) for month in months]
         together = Groups()
         for one in found:
             for whole, part in zip(together.each(), one.groups.each(), strict=True):
                 whole.update(part)
-        return together, min(one.at for one in found)
+        return Counted(together, min(one.at for one in found), min(one.since for one in found), all(one.facts_whole for one in found))
 
     async def _month(self, month: str) -> Counted:
-        kept, longer = self._months.get(month), 1 if month >= month_of(now()) else OLDER
+        kept = self._months.get(month)
+        longer = OLDER if kept is not None and kept.facts_whole and month < month_of(now()) else 1
         age = time.monotonic() - kept.since if kept is not None else 0.0
         if kept is not None and age < FRESH * longer:
             return kept
@@ -72,7 +81,8 @@ class Kept:
 
     async def _count(self, month: str) -> Counted:
         at, since = now(), time.monotonic()  # what is written while it is counted may be missing
-        counted = Counted(await self._store.month(month), at, since)
+        whole = await self._building.is_whole()  # before the count: facts that are whole stay so
+        counted = Counted(await self._store.month(month), at, since, whole)
         if len(self._months) >= MOST_MONTHS:
             self._months.clear()
         self._months[month] = counted

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from supervision.definitions import OF_CASES
 from supervision.figures import Figure
 from supervision.report import OfDepartment
 
 SMALL = 5
 HIDDEN = f"少于 {SMALL} 件，不公布"
-_OF_CASES = frozenset({"applied_online", "finished_online", "in_time"})
 
 
 def number(n: int) -> int | None:
@@ -18,7 +18,7 @@ def number(n: int) -> int | None:
 
 def published(figures: Sequence[Figure]) -> list[Figure]:
     """Figures over items are about items; those over cases are hidden where one of the two sides of a share is few people."""
-    return [_hidden(one) if one.id in _OF_CASES and _is_small(one) else one for one in figures]
+    return [_hidden(one) if one.id in OF_CASES and _is_small(one) else one for one in figures]
 
 
 def column(numbers: Sequence[int]) -> list[int | None]:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from supervision.definitions import OF_CASES
 from supervision.figures import Figure, Groups, Items, Total, figures
 from supervision.places import Places
 
+NOT_WHOLE = "办件数据正在由办件重新算出，还没有算完：件数可能偏少，由办件算的比率暂时未知"
 _NOBODYS = "这些办件的事项没有登记部门"
 _NO_REGIONS = "核心平台按部门统计，不分区域"
 Sees = Callable[[str | None, str | None], bool]
@@ -35,11 +37,12 @@ class OfCore:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that is not in the facts of cases. `items` by (department, region)."""
+    """All that is not in the facts of cases. `items` by (department, region). `facts_whole` False: some cases have no fact yet."""
 
     items: Mapping[Place, Items] = field(default_factory=dict)
     core: Sequence[OfCore] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)
+    facts_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Report:
     departments: Sequence[OfDepartment]
     parts: Mapping[str, Part]
     core: Sequence[OfCore]
+    facts_whole: bool = True
 
 
 def report(groups: Groups, inputs: Inputs, places: Places) -> Report:
@@ -85,7 +89,7 @@ def report(groups: Groups, inputs: Inputs, places: Places) -> Report:
         results[key[2]] += n
     due = _due(seen)
     return Report(
-        figures=figures(seen, _total(seen, inputs.core, places), _items(inputs, places.covers)),
+        figures=_figures(seen, _total(seen, inputs.core, places), _items(inputs, places.covers), inputs.facts_whole),
         received=seen.received.total(),
         finished=seen.finished.total(),
         withdrawn=sum(n for key, n in seen.received.items() if key[3] == "withdrawn"),
@@ -95,7 +99,18 @@ def report(groups: Groups, inputs: Inputs, places: Places) -> Report:
         departments=_departments(seen, inputs, places, due),
         parts={name: _part(part, places) for name, part in inputs.parts.items()},
         core=inputs.core,
+        facts_whole=inputs.facts_whole,
     )
+
+
+def _figures(seen: Groups, total: Total, items: Items, facts_whole: bool) -> list[Figure]:
+    """A share of too few cases is no share."""
+    told = figures(seen, total, items)
+    return told if facts_whole else [_unmade(one) if one.id in OF_CASES else one for one in told]
+
+
+def _unmade(one: Figure) -> Figure:
+    return replace(one, numerator=None, denominator=None, unknown=0, value=None, text=f"未知：{NOT_WHOLE}")
 
 
 def _departments(seen: Groups, inputs: Inputs, places: Places, due: Sequence[Due]) -> list[OfDepartment]:
@@ -116,7 +131,7 @@ def _department(name: str | None, seen: Groups, inputs: Inputs, about: tuple[Pla
         near=sum(one.near for one in waiting),
         overdue=sum(one.overdue for one in waiting),
         second_notices=part.second.total(),
-        figures=figures(part, total, items),
+        figures=_figures(part, total, items, inputs.facts_whole),
     )
 
 

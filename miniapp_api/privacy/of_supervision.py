@@ -16,5 +16,6 @@ OF_SUPERVISION: Mapping[str, Held] = {
         why=_NUMBERS,
     ),
     "supervision_warnings": Held("technical", "临期和逾期的预警", Stays("job", CIVIL, THREE_YEARS, "at"), why=f"{_NUMBERS}；处理说明不写人"),
+    "supervision_builds": Held("technical", "效能监督的办件数据算到了哪里", Stays("hand", "只有一条，每次改写"), why="只有最后一个办件的编号"),
     "supervision_snapshots": Held("technical", "每月定稿的指标", Stays("hand", "公布过的数要能核对"), why="只有各部门的件数，没有单个办件"),
 }

@@ -4,151 +4,20 @@ import asyncio
 import os
 import sys
 import uuid
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import pytest
-
-from kit.clock import BEIJING, now
-from miniapp_api import jobs_supervision, settings, supervision_snapshot, wiring
+from kit.clock import now
+from kit.mongo import connect
+from miniapp_api import jobs_supervision, supervision_snapshot
 from miniapp_api.stack import Stack
 from miniapp_api.supervision_inputs import bounds
-from miniapp_api.wiring import Deps
 from staff.roles import Scope
-from tests.api.applying import begin, make_item, post
-from tests.api.desk import Desk, make_desk
-from tests.api.house import House, Json, Resident, make_resident, until
-
-FINDINGS = [{"target": "field", "name": "street", "problem": "缺少门牌号", "fix": "写到门牌号"}]
-FINISHED = ("approved", "rejected", "issued")
-WAYS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "first": (
-        (),
-        ("accepted",),
-        ("corrections", "accepted", "corrections", "approved"),
-        ("accepted", "approved"),
-        ("accepted", "rejected"),
-        ("accepted", "approved", "issued"),
-        ("withdrawn",),
-    ),
-    "second": (("accepted",), ("accepted", "issued"), ("corrections",), ("accepted", "corrections", "accepted", "corrections"), ("rejected",)),
-}
-
-
-@dataclass(slots=True)
-class Town:
-    """Two departments nobody else has. `cases`: which -> case numbers."""
-
-    house: House
-    resident: Resident
-    month: str
-    departments: dict[str, str]
-    items: dict[str, Json]
-    cases: dict[str, list[str]]
-
-    async def by_hand(self) -> dict[str, Counter[str]]:
-        """department -> what the ledger of the core says of it, line by line."""
-        codes = {item["code"]: self.departments[which] for which, item in self.items.items()}
-        whose: dict[str, str] = {}
-        done, notices = set[str](), Counter[str]()
-        told: dict[str, Counter[str]] = {name: Counter() for name in codes.values()}
-        for line in await self.house.ledger("core"):
-            if not _in(line["at"], self.month):
-                continue
-            if line["kind"] == "case.submitted" and line["item_code"] in codes:
-                whose[line["case_no"]] = codes[line["item_code"]]
-                told[codes[line["item_code"]]]["received"] += 1
-            if line["kind"] == "case.moved" and line["case_no"] in whose:
-                own, counted = line["case_no"], told[whose[line["case_no"]]]
-                if line["to"] in FINISHED and own not in done:
-                    done.add(own)
-                    counted["finished"] += 1
-                    counted[f"result {line['to']}"] += 1
-                if line["to"] == "corrections":
-                    notices[own] += 1
-                    counted["second"] += notices[own] > 1
-                counted["withdrawn"] += line["to"] == "withdrawn"
-            if line["kind"] == "window_cases.counted" and line["department"] in told:
-                told[line["department"]]["window received"] += line.get("received") or 0
-                told[line["department"]]["window finished"] += line.get("finished") or 0
-        return told
-
-
-def _in(at: str, month: str) -> bool:
-    return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(BEIJING).strftime("%Y-%m") == month
-
-
-async def make_town(house: House) -> Town:
-    """`first`: nobody has to come, three working days; `second`: one visit, no limit. The core counts the windows of both."""
-    resident, own = await make_resident(house), uuid.uuid4().hex[:8]
-    departments = {"first": f"测试一局{own}", "second": f"测试二局{own}"}
-    three = {"days": 3, "unit": "working_days", "text": "3 个工作日"}
-    elements: dict[str, Json] = {
-        "first": {"visits": 0, "promised_limit": three, "statutory_limit": {**three, "days": 20}},
-        "second": {"visits": 1, "promised_limit": None, "statutory_limit": None},
-    }
-    items = {which: await make_item(house, materials=[], department={"name": name}, **elements[which]) for which, name in departments.items()}
-    cases = {which: [await _walk(house, resident, items[which], way) for way in ways] for which, ways in WAYS.items()}
-    month = now().astimezone(BEIJING).strftime("%Y-%m")
-    return Town(house, resident, month, departments, items, cases)
-
-
-async def _walk(house: House, resident: Resident, item: Json, way: tuple[str, ...]) -> str:
-    filed = await resident.submit((await begin(resident, item, {"street": "和平路 1 号"}))["id"])
-    assert filed.status == 201, filed.body
-    case_no = str(filed.json["case_no"])
-    for to in way:
-        if to == "withdrawn":
-            assert (await post(resident, f"/v1/cases/{case_no}/withdraw", {})).status == 200
-        else:
-            await house.move(case_no, to, **({"findings": FINDINGS} if to == "corrections" else {}))
-    return case_no
-
-
-async def windows(town: Town, which: str, **told: int | None) -> None:
-    await town.house.world("POST", "/world/core/window-cases", {"department": town.departments[which], "month": town.month, **told})
-
-
-async def shown(desk: Desk, department: str, **query: str) -> Json:
-    asked = "&".join(f"{name}={value}" for name, value in {"department": department, **query}.items() if value)
-    answer = await desk.api("GET", f"/staff/v1/supervision?{asked}")
-    assert answer.status == 200, answer.body
-    return answer.json
-
-
-def figure(told: Json, own: str) -> Json:
-    return next(one for one in told["figures"] if one["id"] == own)
-
-
-@asynccontextmanager
-async def inside(stack: Stack) -> AsyncIterator[Deps]:
-    """What the worker has, from the same environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in stack.env.items():
-            patch.setenv(name, value)
-        deps = wiring.build(settings.load())
-    try:
-        yield deps
-    finally:
-        await deps.close()
-
-
-async def all_told(desk: Desk, town: Town) -> None:
-    """Every move of the ledger has become a fact."""
-    by_hand = await town.by_hand()
-
-    async def same() -> bool:
-        told = [await shown(desk, name) for name in town.departments.values()]
-        return [(one["received"], one["finished"], one["withdrawn"], one["second_notices"]) for one in told] == [
-            (by_hand[name]["received"], by_hand[name]["finished"], by_hand[name]["withdrawn"], by_hand[name]["second"])
-            for name in town.departments.values()
-        ]
-
-    await until(same, 40)
+from supervision.facts import SHAPE
+from tests.api.applying import make_item
+from tests.api.desk import make_desk
+from tests.api.house import House, Json, Resident, until
+from tests.api.town import FINISHED, WAYS, all_told, figure, inside, make_town, shown, windows
 
 
 async def test_every_figure_is_what_a_count_by_hand_over_the_ledger_gives(house: House) -> None:
@@ -336,6 +205,34 @@ async def test_a_month_that_was_kept_is_made_again_from_the_cases_and_is_equal(h
 
 async def _at(resident: Resident, case_no: str, state: str) -> bool:
     return bool((await resident.api("GET", f"/v1/cases/{case_no}")).json["state"] == state)
+
+
+async def test_a_city_that_upgrades_has_its_facts_made_by_the_worker_and_the_figures_say_so_until_then(house: House, stack: Stack) -> None:
+    town, desk = await make_town(house), await make_desk(house, "supervisor")
+    await all_told(desk, town)
+    mongo = connect(stack.env["MONGO_URL"], stack.env["ZHANGBAN_MONGO_DATABASE"])
+    facts, build, mine = mongo["case_facts"], {"_id": "case_facts"}, {"item_code": {"$in": [item["code"] for item in town.items.values()]}}
+    before = await facts.find(mine).sort("_id", 1).to_list(None)
+    assert (await shown(desk, "", month="2020-03"))["facts_whole"]
+    await mongo["supervision_builds"].update_one(build, {"$set": {"built": None, "due_at": now() + timedelta(days=1)}})  # nobody may begin yet
+    await facts.delete_many(mine)
+    told, public = await shown(desk, "", month="2020-04"), (await house.api("GET", "/open/v1/figures?month=2020-04")).json
+    assert not told["facts_whole"] and "还没有算完" in told["facts_note"]
+    for own in ("in_time", "finished_online", "applied_online"):
+        assert figure(told, own)["value"] is None and "还没有算完" in figure(told, own)["text"]
+    assert figure(told, "visits_average")["value"] is not None  # is counted over items
+    assert (public["facts_whole"], public["received"], public["finished"]) == (False, None, None) and public["facts_note"]
+    assert {row[name] for row in public["departments"] for name in ("received", "finished", "near", "overdue")} == {None}
+
+    async def made() -> bool:
+        await mongo["supervision_builds"].update_one(build, {"$set": {"due_at": now() - timedelta(days=1)}})  # the second round is due, too
+        return bool((await mongo["supervision_builds"].find_one(build) or {})["built"] == SHAPE)
+
+    await until(made, 40)
+    assert await facts.find(mine).sort("_id", 1).to_list(None) == before
+    await mongo.close()
+    assert (await shown(desk, "", month="2020-05"))["facts_whole"]
+    assert (await house.api("GET", "/open/v1/figures?month=2020-05")).json["facts_note"] == ""
 
 
 async def test_the_commands_make_facts_again_and_keep_no_month_that_is_not_over(house: House, stack: Stack) -> None:

@@ -18,6 +18,7 @@ from kit.mongo import Mongo, Tx
 from kit.workdays import Workdays, built_in, day_of
 from miniapp_api.supervised import Supervised, count_anew, fact_of, rebuild
 from supervision import store as facts_module
+from supervision.build_store import Builds
 from supervision.facts import Row
 from supervision.figures import fold
 from supervision.kept import Kept
@@ -159,7 +160,7 @@ async def test_the_store_counts_what_a_fold_over_the_facts_counts(mongo: Mongo, 
     for months in (["2026-03"], ["2026-02", "2026-03", "2026-04"], ["2026-01"]):
         for moment in (BEGAN, BEGAN + timedelta(days=20), BEGAN + timedelta(days=90)):
             rows = await facts(mongo)
-            groups, _ = await Kept(supervised.facts).months(months)
+            groups = (await Kept(supervised.facts, Builds(mongo)).months(months)).groups
             groups.due = await supervised.facts.due(moment)
             assert groups == fold(rows, months, moment)
             assert await supervised.facts.due(moment, "二局") == {}
@@ -176,13 +177,15 @@ async def test_all_facts_can_be_made_again_while_events_go_on_coming(mongo: Mong
     await mongo["case_facts"].update_one({"_id": open_one}, {"$set": {"department": "不对的局", "month": "1999-01"}})
 
     async def again() -> int:
-        return max([done async for done in rebuild(mongo, cases, supervised)])
+        builds = Builds(mongo)
+        build = await builds.take_anew()
+        return [reached.cases async for reached in rebuild(mongo, cases, supervised, builds, build)][-1]
 
     assert await again() == 8 and await facts(mongo) == before
     assert await again() == 8 and await facts(mongo) == before
     request_id = await record(mongo, cases, make_sending(kind="行政许可"))
     late = [CaseMove(version=n, state=CaseState.ACCEPTED, at=BEGAN + timedelta(hours=n)) for n in range(1, 9)]
-    await asyncio.gather(*(move(mongo, cases, supervised, request_id, one) for one in reversed(late)), again(), again())
+    await asyncio.gather(*(move(mongo, cases, supervised, request_id, one) for one in reversed(late)), again())
     made = (await supervised.facts.of_cases([request_id]))[request_id]
     assert made["version"] == 8 and made["submitted_at"] == BEGAN + timedelta(hours=1)
 
