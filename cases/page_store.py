@@ -25,6 +25,11 @@ class CasesOfPage:
         rows = await self._cases.find(wanted, _SHOWN).sort([("created_at", -1), ("_id", -1)]).limit(limit).to_list(limit)
         return rows, len(rows) if len(rows) < limit else int(await self._cases.count_documents(wanted))
 
+    async def to_correct(self, subject_key: str, limit: int) -> list[dict[str, Any]]:
+        """Sent back for corrections, however many others are open; who has waited longest first."""
+        wanted = {"subject_key": subject_key, "state": CaseState.CORRECTIONS.value}
+        return await self._cases.find(wanted, _SHOWN).sort([("moved_at", 1), ("_id", 1)]).limit(limit).to_list(limit)
+
     async def decided_of(self, subject_key: str, since: datetime, limit: int) -> list[dict[str, Any]]:
         """Decided since then, the newest filed first."""
         wanted = {"subject_key": subject_key, "state": {"$in": [one.value for one in DECIDED]}, "moved_at": {"$gte": since}}

@@ -23,6 +23,11 @@ INDEXES = {
         IndexModel([("case_no", ASCENDING)], unique=True, partialFilterExpression={"case_no": {"$type": "string"}}),
         IndexModel([("person_id", ASCENDING), ("created_at", ASCENDING)]),
         IndexModel([("subject_key", ASCENDING), ("created_at", ASCENDING), ("_id", ASCENDING)], name="pages_of_subject"),
+        IndexModel(
+            [("subject_key", ASCENDING), ("moved_at", ASCENDING), ("_id", ASCENDING)],
+            name="to_correct",
+            partialFilterExpression={"state": CaseState.CORRECTIONS.value},
+        ),
         IndexModel([("project_code", ASCENDING)], name="of_project", partialFilterExpression={"project_code": {"$type": "string"}}),
         IndexModel([("draft_id", ASCENDING)], name="of_draft"),
     ],

@@ -37,6 +37,7 @@ OWN_ONLY = "只有本人能看，请换回本人查看"
 # What an agent may look at: what the grant is for, and what belongs to it.
 GRANTED: Mapping[str, frozenset[str]] = {
     "cases": frozenset({"apply", "delivery"}),
+    "corrections": frozenset({"apply", "delivery"}),
     "ratings": frozenset({"apply"}),
     "licences": frozenset({"licence"}),
     "bills": frozenset({"pay"}),
@@ -122,6 +123,10 @@ def withheld(name: str, subject: Subject | None) -> str | None:
 
 async def _cases(call: Call) -> tuple[list[dict[str, Any]], int]:
     return await call.deps.homing.cases.open_of(_key(call), MOST)
+
+
+async def _corrections(call: Call) -> list[dict[str, Any]]:
+    return await call.deps.homing.cases.to_correct(_key(call), MOST)
 
 
 async def _decided(call: Call) -> list[dict[str, Any]]:
@@ -210,6 +215,7 @@ def _key(call: Call) -> str:
 
 _SOURCES: Mapping[str, Callable[[Call], Awaitable[Any]]] = {
     "cases": _cases,
+    "corrections": _corrections,
     "decided": _decided,
     "ratings": case_rated.to_do,
     "licences": _licences,

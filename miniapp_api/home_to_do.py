@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.types import CaseState
 from delivery import words
 from delivery.parcels import State as ParcelState
 from kit.clock import at_edge_or_none, in_words
@@ -16,7 +15,7 @@ from ratings.values import STAGE_WORDS
 
 NEAR = timedelta(days=7)  # before which an appointment does not wait for anybody
 _WAITING = frozenset({ParcelState.AWAITING_PAYMENT, ParcelState.AT_PICKUP_POINT, ParcelState.WAITING_AT_HALL})
-_OF = ("cases", "bills", "appointments", "parcels", "ratings", "complaints")
+_OF = ("corrections", "bills", "appointments", "parcels", "ratings", "complaints")
 
 Dated = tuple[datetime | None, ToDo]
 
@@ -27,17 +26,15 @@ def to_do(seen: Looks) -> Part[ToDo]:
     found.sort(key=lambda one: (one[0] is None, one[0] or seen.at))
     away = any(seen.got[name].away for name in _OF)
     whole = [one for _, one in found]
-    withheld = seen.got["cases"].why if all(seen.got[name].why for name in _OF) else None
+    withheld = seen.got["corrections"].why if all(seen.got[name].why for name in _OF) else None
     return Part[ToDo](items=whole[:MOST], total=len(whole), more=None, unavailable=AWAY if away else None, withheld=withheld)
 
 
 def _corrections(seen: Looks) -> Iterator[Dated]:
-    rows, _ = seen.of("cases") or ((), 0)
-    for row in rows:
-        if row["state"] == CaseState.CORRECTIONS.value:
-            last: Mapping[str, Any] = max(row["timeline"], key=lambda move: int(move["version"]), default={})
-            due = (last.get("notice") or {}).get("due_at")
-            yield _dated("correction", f"“{row['item_name']}”要补正，请查看补正通知", due, f"/v1/cases/{row['case_no']}")
+    for row in seen.of("corrections") or ():
+        last: Mapping[str, Any] = max(row["timeline"], key=lambda move: int(move["version"]), default={})
+        due = (last.get("notice") or {}).get("due_at")
+        yield _dated("correction", f"“{row['item_name']}”要补正，请查看补正通知", due, f"/v1/cases/{row['case_no']}")
 
 
 def _bills(seen: Looks) -> Iterator[Dated]:
