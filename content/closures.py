@@ -99,7 +99,7 @@ async def close(store: Store, wish: Wish) -> Closed:
     standing = kept.closure if kept is not None and kept.holds(now()) else None
     if standing is not None and (standing.message, standing.until) == (wish.message, wish.until):
         return Closed(standing, "already_so")
-    if standing is not None and wish.revision != standing.revision:
+    if wish.revision != (standing.revision if standing is not None else None):  # also where it was opened meanwhile
         raise changed_elsewhere()
     since = standing.since if standing is not None else now()
     made = Closure(wish.code, wish.message, since, wish.until, wish.by, 1 + (kept.closure.revision if kept is not None else 0))
@@ -111,12 +111,14 @@ async def close(store: Store, wish: Wish) -> Closed:
     raise changed_elsewhere()
 
 
-async def reopen(store: Store, code: str, by: str) -> Literal["opened_now", "was_open"]:
-    """Raises Conflict when somebody changed the closure meanwhile. Opening what is open is boring."""
+async def reopen(store: Store, code: str, by: str, seen: int | None = None) -> Literal["opened_now", "was_open"]:
+    """`seen`: the revision they mean to end; None: whatever stands. Raises Conflict when somebody changed it meanwhile. Opening what is open is boring."""
     kept = await store.kept(code)
     if kept is None or not kept.holds(now()):
         return "was_open"
     was = kept.closure
+    if seen is not None and seen != was.revision:
+        raise changed_elsewhere()
     opened = Closure(code, was.message, was.since, now(), by, was.revision + 1)
     if await store.put(opened, is_closed=False, seen=was.revision):
         return "opened_now"

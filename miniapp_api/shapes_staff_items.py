@@ -14,6 +14,10 @@ class CloseItem(Asked):
     revision: Annotated[int | None, Field(ge=1, le=2**31, description="修改已有的关停时给：看到的 revision")] = None
 
 
+class ReopenItem(Asked):
+    revision: Annotated[int | None, Field(ge=1, le=2**31, description="看到的 revision；给了，关停又被别人改过时就不会重新开通")] = None
+
+
 class ItemClosure(Told):
     code: str
     name: str

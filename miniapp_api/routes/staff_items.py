@@ -10,7 +10,7 @@ from kit.errors import FieldError, Invalid
 from miniapp_api import item_health_view
 from miniapp_api.gate import Call, Routes
 from miniapp_api.item_health_view import is_mine
-from miniapp_api.shapes_staff_items import CloseItem, HealthListQuery, HealthQuery, ItemClosure, ItemClosures, ItemHealth, ItemsHealth
+from miniapp_api.shapes_staff_items import CloseItem, HealthListQuery, HealthQuery, ItemClosure, ItemClosures, ItemHealth, ItemsHealth, ReopenItem
 
 routes = Routes()
 _CLOSURE = "/staff/v1/items/<code:str>/closure"
@@ -40,10 +40,10 @@ async def close(call: Call, code: str) -> ItemClosure:
     return _told(code, item, done.closure)
 
 
-@routes.add("DELETE", _CLOSURE, who="staff", may="items.close", summary="重新开通网上办理", reply=ItemClosure)
+@routes.add("DELETE", _CLOSURE, who="staff", may="items.close", summary="重新开通网上办理", query=ReopenItem, reply=ItemClosure)
 async def reopen(call: Call, code: str) -> ItemClosure:
     item = await own(call, code)
-    call.acted_on(f"{code} {await closures.reopen(call.deps.content.closures, code, call.staff.id)}")
+    call.acted_on(f"{code} {await closures.reopen(call.deps.content.closures, code, call.staff.id, call.query.revision)}")
     return _told(code, item, None)
 
 

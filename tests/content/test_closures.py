@@ -64,6 +64,20 @@ async def test_other_words_need_the_revision_that_was_seen_and_keep_the_day_it_b
         await close(closures, replace(WISH, message="第三种", revision=first.revision))
 
 
+async def test_what_was_seen_must_still_stand_also_when_it_was_opened_meanwhile(closures: Closures) -> None:
+    first = (await close(closures, WISH)).closure
+    assert (await close(closures, replace(WISH, revision=first.revision))).outcome == "already_so"
+    await reopen(closures, "I1", "s_2")
+    with pytest.raises(Conflict, match="closure_changed"):
+        await close(closures, replace(WISH, message="别的说明", revision=first.revision))
+    assert await closures.of("I1") is None
+    again = (await close(closures, WISH)).closure
+    with pytest.raises(Conflict, match="closure_changed"):
+        await reopen(closures, "I1", "s_1", first.revision)
+    assert await closures.of("I1") == again
+    assert [await reopen(closures, "I1", "s_1", again.revision) for _ in range(2)] == ["opened_now", "was_open"]
+
+
 async def test_opening_again_is_boring_the_second_time_and_what_was_opened_can_be_closed_anew(closures: Closures) -> None:
     assert await reopen(closures, "I1", "s_1") == "was_open"
     first = (await close(closures, WISH)).closure
