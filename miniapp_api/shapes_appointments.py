@@ -10,7 +10,7 @@ from miniapp_api.shapes import Asked, Line, Told
 
 Own = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_.:|*-]+$")]
 ItemCode = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_.:-]+$")]
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = re.compile(r"20\d{2}-\d{2}-\d{2}", re.ASCII)
 MOST_DAYS = 31
 
 
