@@ -78,10 +78,11 @@ async def arrive_at_core(work: Work, row: Row) -> None:
 
 
 async def excuse(work: Work, own: str, reason: str, by: str) -> Appointment:
-    """It counts no more. Harmless to repeat. Raises NotFound, Conflict."""
+    """It counts no more. Harmless to repeat. Of nobody's appointment no reason is kept: it would be about them. Raises NotFound, Conflict."""
 
     async def write(tx: Tx) -> None:
-        excused = await work.store.excuse(tx, own, reason, by)
+        seen = await work.store.appointment(own, tx)
+        excused = await work.store.excuse(tx, own, "" if seen is not None and seen.is_nobodys else reason, by)
         if excused is not None:
             await work.told(tx, Change(f"{own}:excused", "excused", excused))
 

@@ -38,6 +38,7 @@ async def apply(work: Work, tx: Tx, own: str, move: AppointmentMove) -> Outcome:
 
 
 def _facts(one: Appointment, move: AppointmentMove, to: State) -> dict[str, object]:
-    """What stays said by an older word: when they came, if the hall did not say so itself."""
+    """What stays said by an older word: when they came, if the hall did not say so itself. Of nobody's appointment the hall's words are not kept."""
     came = {"arrived_at": move.at} if to is State.ARRIVED and one.arrived_at is None else {}
-    return {"state": to.value, "note": move.text, **came}
+    said = {} if one.is_nobodys else {"note": move.text}
+    return {"state": to.value, **said, **came}

@@ -184,5 +184,6 @@ def _appointment(row: Mapping[str, Any]) -> Appointment:
         state=State(row["state"]),
         created_at=row["created_at"],
         is_cancelling=bool(row.get("is_cancelling")),
+        is_nobodys="pseudonymised_at" in row,
         **facts,
     )

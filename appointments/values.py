@@ -105,6 +105,7 @@ class Appointment:
     tried_at: datetime | None = None
     arrived_at: datetime | None = None
     excused_at: datetime | None = None
+    is_nobodys: bool = False  # whoever it was for deleted their account
 
 
 @dataclass(frozen=True, slots=True)

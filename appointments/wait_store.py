@@ -55,6 +55,11 @@ class Waits:
         wanted = {"subject_key": subject_key, "state": {"$in": list(_STANDS)}}
         return [_wait(row) async for row in self._rows.find(wanted).sort("created_at", ASCENDING)]
 
+    async def of_visitor(self, person_id: str) -> list[Wait]:
+        """Where somebody stands who would come themselves: in their own name, or for an enterprise."""
+        themselves = [{"subject_key": f"person:{person_id}"}, {"person_id": person_id, "visitor_id": person_id}]
+        return [_wait(row) async for row in self._rows.find({"$or": themselves, "state": {"$in": list(_STANDS)}})]
+
     async def before(self, one: Wait) -> int:
         """How many stand before them for the same item."""
         earlier = {"item_code": one.line.item_code, "state": "waiting", "created_at": {"$lt": one.created_at}}

@@ -14,8 +14,9 @@ def of_core(move: ComplaintMove) -> Move:
 
 
 def told(one: Complaint, number: str, moves: Iterable[Move], calendar: Calendar) -> Complaint:
-    """With these moves among those known. What was known of a version stands: the second telling changes nothing."""
-    known = {move.version: move for move in moves} | {move.version: move for move in one.moves}
+    """With these moves among those known. What was known of a version stands: the second telling changes nothing. Of nobody's complaint no word is kept."""
+    news = [replace(move, text="") for move in moves] if one.is_nobodys else moves
+    known = {move.version: move for move in news} | {move.version: move for move in one.moves}
     ordered = tuple(known[version] for version in sorted(known))
     last = ordered[-1] if ordered else None
     department = next((move.department for move in reversed(ordered) if move.department), one.department)

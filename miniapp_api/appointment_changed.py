@@ -26,7 +26,8 @@ class AppointmentChanged:
         one = change.appointment
         if one is not None:
             await self._remind(tx, change.kind, one)
-        if change.kind in appointment_messages.KINDS:
+        is_nobodys = one is not None and one.is_nobodys  # nobody is there to be told
+        if change.kind in appointment_messages.KINDS and not is_nobodys:
             whose = {"appointment_id": one.id} if one is not None else {"wait_id": change.wait.id if change.wait else ""}
             await self.deps.outbox.put(tx, TELL, f"appointment:{change.own}", {"what": change.kind, "at": now(), **whose})
 

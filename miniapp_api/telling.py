@@ -8,6 +8,7 @@ from miniapp_api.wiring import Deps
 from notify import push
 from notify.told import Told
 
+GONE = "gone_"  # what an account that was deleted leaves in place of its person
 Telling = tuple[str, str, Told]  # what is told, once for each person; whose inbox; the words
 
 
@@ -17,10 +18,11 @@ async def put(deps: Deps, tx: Tx, key: str, person_id: str, told: Told) -> None:
 
 
 async def put_many(deps: Deps, tx: Tx, tellings: Sequence[Telling]) -> None:
-    """All of them or none, in two writes however many. DuplicateKeyError says that one of them was told before."""
-    if tellings:
-        owns = await deps.messages.add_many(tx, tellings)
-        await deps.outbox.put_many(tx, push.KIND, push.rows([(own, told.kind) for own, (_, _, told) in zip(owns, tellings, strict=True)]))
+    """All of them or none, in two writes however many. DuplicateKeyError says that one of them was told before. Whoever is gone has no inbox."""
+    here = [one for one in tellings if not one[1].startswith(GONE)]
+    if here:
+        owns = await deps.messages.add_many(tx, here)
+        await deps.outbox.put_many(tx, push.KIND, push.rows([(own, told.kind) for own, (_, _, told) in zip(owns, here, strict=True)]))
 
 
 async def of_row(deps: Deps, row: Row, whom: Sequence[str], told: Told) -> None:

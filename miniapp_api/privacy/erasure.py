@@ -9,11 +9,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from appointments import calling_off, waiting
 from kit.errors import Conflict
 from kit.ids import new_id
 from kit.kill_points import reached
 from kit.mongo import DuplicateKeyError, Tx
 from kit.outbox import Row as Job
+from miniapp_api.appointment_changed import work_of
 from miniapp_api.personal_data import COLLECTIONS
 from miniapp_api.privacy.held import KINDS, Held, Kept, Part, Row, Whose, pseudonym_in
 from miniapp_api.privacy.in_the_way import in_the_way
@@ -85,7 +87,8 @@ async def carry_out(deps: Deps, job: Job) -> None:
     if erasure is None or erasure.whose is None:
         await deps.outbox.done(job.key)
         return
-    if await in_the_way(deps.privacy, erasure.whose):  # began in the very moment of the deletion
+    await _call_off(deps, erasure.whose)
+    if await in_the_way(deps.privacy, erasure.whose, deps.appointing.rules):  # began in the very moment of the deletion
         await deps.outbox.put_off(job, AGAIN)
         return
     await forget(deps.redis, erasure.sessions)  # whoever began may have died before that
@@ -163,11 +166,28 @@ async def _jobs_of_messages(deps: Deps, whose: Whose) -> None:
         await deps.privacy.delete("outbox", {"payload.message_id": {"$in": messages[first : first + 1000]}})
 
 
-_SPECIAL: Mapping[str, Callable[[Deps, Whose], Awaitable[None]]] = {"files": _files, "exports": _exports, "messages": _jobs_of_messages}
+async def _call_off(deps: Deps, whose: Whose) -> None:
+    """What was booked in the very moment of the deletion: nobody is left who could. Too late for that, it stands in the way until it is over."""
+    for one in await deps.appointing.store.live_of(None, whose.person_id) if whose.person_id is not None else ():
+        await calling_off.cancel(work_of(deps), one.id)
+
+
+async def _places_in_lines(deps: Deps, whose: Whose) -> None:
+    """What was kept for them goes to the next in line."""
+    for wait in await deps.appointing.waits.of_visitor(whose.person_id) if whose.person_id is not None else ():
+        await waiting.leave(work_of(deps), wait)
+
+
+_SPECIAL: Mapping[str, Callable[[Deps, Whose], Awaitable[None]]] = {
+    "files": _files,
+    "exports": _exports,
+    "messages": _jobs_of_messages,
+    "appointment_waits": _places_in_lines,
+}
 
 
 async def _nothing_open(deps: Deps, whose: Whose) -> None:
-    found = await in_the_way(deps.privacy, whose)
+    found = await in_the_way(deps.privacy, whose, deps.appointing.rules)
     if found:
         raise Conflict("erasure_blocked", "账号还不能注销，请先处理下列事项", errors=tuple(found))
 

@@ -79,14 +79,15 @@ Show = Callable[[Row, Keyring, Whose], Row]
 class Kept:
     """What the law wants kept, without who it was. Whatever is not named here goes.
 
-    `fields` None: all of them stay. `ids`: where an id of the person becomes the pseudonym. `sealed`: field -> (place, what stands there from now on),
-    because readers open it. `then`: what else changes. `mine` False: the row is about somebody else, the person only acted in it.
+    `fields` None: all of them stay. `ids`: where an id of the person becomes the pseudonym. `sealed`: field -> (place, what stands there from now on,
+    or what makes it from what stood there), because readers open it. `then`: what else changes. `mine` False: the row is about somebody else, the
+    person only acted in it.
     """
 
     fields: tuple[str, ...] | None
     ids: tuple[str, ...] = ()
     mine: bool = True
-    sealed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    sealed: Mapping[str, tuple[str, str | Callable[[str], str]]] = field(default_factory=dict)
     then: Callable[[Row], Row] | None = None
 
 
@@ -167,8 +168,9 @@ def pseudonym_in(row: Row, kept: Kept, whose: Whose, pseudonym: str, keys: Keyri
     for name in kept.ids:
         if left.get(name) in mine:
             left[name] = mine[left[name]]
-    for name, (place, plain) in kept.sealed.items():
+    for name, (place, says) in kept.sealed.items():
         if name in row:
-            left[name] = keys.seal(plain, place.format(row["_id"]))
+            own = place.format(row["_id"])
+            left[name] = keys.seal(says if isinstance(says, str) else says(keys.open(row[name], own)), own)
     left |= kept.then(row) if kept.then is not None else {}
     return left | ({"pseudonymised_at": now()} if kept.mine else {})

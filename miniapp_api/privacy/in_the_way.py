@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+from appointments.rules import Rules, cancel_until
+from appointments.values import LIVE, State
 from cases.states import TEXTS
+from complaints.values import KINDS
 from core.types import CaseState
 from delivery.parcels import OVER
 from delivery.words import STATES
-from kit.clock import at_edge, now
+from kit.clock import at_edge, in_words, now
 from kit.errors import FieldError
 from miniapp_api.privacy.held import Row, Whose
 from miniapp_api.privacy.of_matters import ENDED
@@ -17,13 +20,15 @@ from payments.states import TEXTS as ORDER_TEXTS
 
 COLLECTED = timedelta(days=60)  # an approved case that nobody follows up: 行政复议法 §20, sixty days to object
 LATE = timedelta(hours=48)  # money may still come for an order that was just closed; by then its day is reconciled
+UNDER_WAY = timedelta(days=30)  # as long as a word to the core is tried while it is away
 MOST = 100
 _MOVING = (OrderState.CREATED, OrderState.AWAITING, OrderState.CLOSING, OrderState.PAID, OrderState.RETURNING)
 
 
-async def in_the_way(store: Privacy, whose: Whose) -> list[FieldError]:
-    """Empty: nothing."""
-    return [*await _cases(store, whose), *await _orders(store, whose), *await _refunds(store, whose), *await _parcels(store, whose)]
+async def in_the_way(store: Privacy, whose: Whose, rules: Rules) -> list[FieldError]:
+    """Empty: nothing. `rules`: until when an appointment can be called off."""
+    matters = [*await _cases(store, whose), *await _orders(store, whose), *await _refunds(store, whose), *await _parcels(store, whose)]
+    return [*matters, *await _appointments(store, whose, rules), *await _on_their_way(store, whose)]
 
 
 async def _cases(store: Privacy, whose: Whose) -> list[FieldError]:
@@ -72,6 +77,48 @@ async def _parcels(store: Privacy, whose: Whose) -> list[FieldError]:
 def _parcel(row: Row) -> FieldError:
     text = STATES.get(row["state"], row["state"])
     return FieldError(f"parcels.{row['_id']}", f"寄递件（办件编号 {row['case_no']}）{text}，请等它结束，或先取消")
+
+
+async def _appointments(store: Privacy, whose: Whose, rules: Rules) -> list[FieldError]:
+    """They are expected at a hall, or somebody is whom nobody could call off any more."""
+    if whose.person_id is None:
+        return []
+    theirs = [{"person_id": whose.person_id}, {"visitor_id": whose.person_id}]
+    wanted: Row = {"$or": theirs, "state": {"$in": [one.value for one in LIVE]}, "ends_at": {"$gt": now()}}
+    return [_appointment(row, whose, rules) async for row in _some(store, "appointments", wanted)]
+
+
+def _appointment(row: Row, whose: Whose, rules: Rules) -> FieldError:
+    told = f"预约“{row['item_name']}”（{in_words(row['starts_at'])}，{row['hall']['name']}）"
+    return FieldError(f"appointments.{row['_id']}", told + _to_do(row, whose, rules))
+
+
+def _to_do(row: Row, whose: Whose, rules: Rules) -> str:
+    is_asking, later = row["state"] == State.ASKING.value, f"请等到 {in_words(row['ends_at'])} 之后再来"
+    if is_asking and row.get("is_cancelling"):
+        return "正在取消，请稍候再来"
+    if not is_asking and now() > cancel_until(row["starts_at"], rules):
+        return f"已过取消的截止时间，{later}"
+    if row["subject_key"] != whose.subject_key:
+        return f"是代别人或单位约的，请先换成当时的身份取消；换不成的，{later}"
+    return "还没有到时间，请先取消"
+
+
+async def _on_their_way(store: Privacy, whose: Whose) -> list[FieldError]:
+    """Words that the core does not have yet: sent later, they would be empty and nobody's."""
+    if whose.person_id is None:
+        return []
+    waiting: Row = {"person_id": whose.person_id, "at_core": "waiting"}
+    since = {"$gt": now() - UNDER_WAY}
+    complaints = [row async for row in _some(store, "complaints", {**waiting, "told_at": since})]
+    ratings = [row async for row in _some(store, "ratings", {**waiting, "rated_at": since})]
+    return [
+        *(
+            FieldError(f"complaints.{row['_id']}", f"{KINDS[row['kind']]}（{in_words(row['told_at'])}提交）还在登记，请稍候再来")
+            for row in complaints
+        ),
+        *(FieldError(f"ratings.{row['_id']}", f"对办件 {row['case_no']} 的评价还在登记，请稍候再来") for row in ratings),
+    ]
 
 
 def _theirs(whose: Whose, by: str) -> Row:

@@ -14,6 +14,7 @@ _KEPT = (
 )
 _WAIT = ("item_name", "first", "last", "state", "offer", "created_at")
 _IDS = ("person_id", "visitor_id", "resident_id", "subject_key")
+_ACTED = Kept(fields=None, ids=("person_id", "visitor_id", "resident_id"), mine=False)  # for an enterprise they were to come themselves
 
 
 def _turn(whose: Whose) -> Row | None:
@@ -27,7 +28,7 @@ OF_APPOINTMENTS: Mapping[str, Held] = {
         Stays("job", "预约时间之后一年，供核对未到记录和异议", A_YEAR, "starts_at", "created_at"),
         (
             Part(owned(of_person()), shown("_id", *_APPOINTMENT, excuse="appointments/excuse/{}"), Kept(fields=_KEPT, ids=_IDS)),
-            Part(acted, shown("_id", "item_name", "state", "starts_at"), Kept(fields=None, ids=("person_id", "resident_id"), mine=False)),
+            Part(acted, shown("_id", "item_name", "state", "starts_at"), _ACTED),
         ),
     ),
     "appointment_waits": Held(
@@ -36,7 +37,7 @@ OF_APPOINTMENTS: Mapping[str, Held] = {
         Stays("job", "排队之后半年（个人信息保护法第十九条）", 180, "created_at"),
         (
             Part(owned(of_person()), shown("_id", *_WAIT), "delete"),
-            Part(acted, shown("_id", "item_name", "state", "created_at"), Kept(fields=None, ids=("person_id", "resident_id"), mine=False)),
+            Part(acted, shown("_id", "item_name", "state", "created_at"), _ACTED),
         ),
     ),
     "appointment_turns": Held(

@@ -265,6 +265,8 @@ async def _allow(planted: Planted) -> None:
 
 async def end_everything(planted: Planted) -> None:
     """Nothing stands in the way of a deletion any more."""
+    given_back = await planted.resident.api("DELETE", f"/v1/appointments/{planted.ids['appointment_id']}")
+    assert (given_back.status, given_back.json["state"]) == (200, "cancelled"), given_back.body
     desk = await make_desk(planted.house, "approver")
     turned_down = await desk.api("POST", f"/staff/v1/refunds/{planted.ids['refund_no']}/reject", {"reason": "不符合退款条件"})
     assert turned_down.status == 200, turned_down.body

@@ -132,7 +132,8 @@ async def test_everything_that_stands_in_the_way_is_told_at_once(house: House) -
     refused = await one.delete()
     assert (refused.status, refused.json["code"]) == (409, "erasure_blocked")
     fields = {entry["field"] for entry in refused.json["errors"]}
-    assert fields == {f"cases.{one.ids['case_no']}", f"refunds.{one.ids['refund_no']}", f"parcels.{one.ids['parcel_id']}"}
+    ids = {"cases": "case_no", "refunds": "refund_no", "parcels": "parcel_id", "appointments": "appointment_id"}
+    assert fields == {f"{name}.{one.ids[own]}" for name, own in ids.items()}
     assert (await one.resident.api("GET", "/v1/me")).status == 200
 
 
