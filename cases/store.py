@@ -271,7 +271,9 @@ class Cases:
 
 
 def _told(row: Mapping[str, Any], case_no: str, moves: Sequence[CaseMove], submitted_at: datetime | None = None) -> dict[str, Any]:
-    """What to write over a case when these moves are told of it."""
+    """What to write over a case when these moves are told of it. Of nobody's case (its account is deleted) no word is kept: it may name them."""
+    if "pseudonymised_at" in row:
+        moves = [CaseMove(version=one.version, state=one.state, at=one.at) for one in moves]
     told: dict[str, Any] = {} if row["case_no"] else {"case_no": case_no}
     if submitted_at is not None:
         told["submitted_at"] = submitted_at

@@ -8,6 +8,7 @@ import pytest
 from appointments import waiting
 from core.appointments import AppointmentMove, AppointmentMoved, AppointmentState
 from core.complaints import ComplaintMove, ComplaintMoved, ComplaintState
+from core.types import CaseMove, CaseState, CoreEvent, Finding
 from kit.clock import in_words, now
 from kit.ids import new_nonce
 from kit.mongo import Mongo, connect
@@ -199,6 +200,7 @@ async def test_what_is_heard_after_the_deletion_counts_brings_nothing_back_and_t
         await gone(rated.resident, database)
         await _the_appointment_is_missed(deps, made["id"], secret)
         await _the_complaint_is_answered(deps, complaint, secret)
+        await _the_case_is_sent_back(deps, rated.case_no, secret)
     await _the_rating_is_put_right(rated, database, thought)
     window = await make_desk(house, "window")
     excused = await window.api("POST", f"/staff/v1/appointments/{made['id']}/excuse", {"reason": f"住院{secret}"})
@@ -231,6 +233,21 @@ async def _the_complaint_is_answered(deps: Deps, one: Json, secret: str) -> None
     kept = await deps.complaining.store.complaint(one["id"])
     assert kept is not None and kept.is_nobodys and (kept.state, kept.version, kept.department) == (ComplaintState.REPLIED, 3, "临江市公安局")
     assert [move.text for move in kept.moves] == [""] * 3 and kept.person_id.startswith("gone_")
+
+
+async def _the_case_is_sent_back(deps: Deps, case_no: str, secret: str) -> None:
+    before = await deps.mongo["cases"].find_one({"case_no": case_no})
+    assert before is not None and before["person_id"].startswith("gone_")
+    finding = Finding(target="field", name="street", problem=f"{secret}不全", fix=f"写到{secret}")
+    move = CaseMove(version=before["version"] + 1, state=CaseState.CORRECTIONS, at=now(), text=f"{secret}您好", findings=(finding,))
+    event = CoreEvent(event_id=f"ev_{new_nonce()}", seq=1, type="case.moved", case_no=case_no, request_id=before["_id"], move=move)
+    assert await core_events.take(deps, [event]) == ["applied"]
+    assert await core_events.take(deps, [event]) == ["repeated"]
+    after = await deps.mongo["cases"].find_one({"case_no": case_no})
+    assert after is not None and (after["state"], after["version"], len(after["timeline"])) == (
+        *("corrections", before["version"] + 1),
+        len(before["timeline"]) + 1,
+    )
 
 
 async def _the_rating_is_put_right(rated: Rated, database: Mongo, own: str) -> None:
