@@ -20,13 +20,13 @@ async def read(core: Core, path: str, shape: type[M], query: dict[str, str] | No
 
 
 async def find(core: Core, path: str, shape: type[M], none: str) -> M | None:
-    """None only for the core's own code `none`, never for a 404 of somebody in between."""
+    """None only for the core's own code `none`. Raises NotReached for any other no: it is one to the question, and no word about what is asked for."""
     try:
         return await read(core, path, shape)
     except Refused as exc:
         if exc.reason == none:
             return None
-        raise
+        raise NotReached(PARTY, exc.reason) from exc
 
 
 def agreeing(found: T, fits: bool) -> T:

@@ -136,15 +136,18 @@ class Core:
 
 
 def _accepted(reply: Reply) -> Reply:
-    """2xx passes. A turned-away call did nothing and may come again; 5xx may or may not have acted; other 4xx is a clear no, by the core's code."""
+    """2xx passes. A turned-away call did nothing and may come again; a 4xx with the core's own code is a clear no.
+
+    Without that code (a gateway's 404 while what stands behind it is exchanged), and after 5xx, it may have acted.
+    """
     if 200 <= reply.status < 300:
         return reply
     code = _code(reply)
     if reply.status in _TURNED_AWAY and not (reply.status == 403 and code in _NOT_THEIRS):
         raise NotReached(PARTY, _TURNED_AWAY[reply.status])
-    if reply.status >= 500 or reply.status < 400:
+    if code is None or reply.status >= 500 or reply.status < 400:
         raise Unknown(PARTY, f"http_{reply.status}")
-    raise Refused(PARTY, code or f"http_{reply.status}")
+    raise Refused(PARTY, code)
 
 
 def _code(reply: Reply) -> str | None:

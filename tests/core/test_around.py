@@ -97,7 +97,7 @@ async def test_only_the_cores_own_word_says_there_is_none(odd_core: Core, answer
     with pytest.raises(NotReached):
         await find(odd_core)
     giving(answers, {}, 404)  # of somebody in between
-    with pytest.raises(Refused):
+    with pytest.raises(NotReached):
         await find(odd_core)
     giving(answers, {"code": code}, 404)
     assert await find(odd_core) is None

@@ -278,6 +278,8 @@ FINDS: dict[str, tuple[Act, str]] = {
         (302, b"", Unknown),
         (429, b"", NotReached),
         (403, b"", NotReached),
+        (404, b"<html>", Unknown),
+        (422, b'{"code":404}', Unknown),
         (409, b'{"code":"too_late"}', Refused),
     ],
 )
@@ -296,7 +298,7 @@ async def test_a_404_without_the_cores_own_word_is_no_proof_that_there_is_none(o
     answers.status = 404
     for body in (b"<html>", b'{"code":"unknown_case"}', b"", b"[]"):
         answers.body = body
-        with pytest.raises(Refused):
+        with pytest.raises(NotReached):
             await ask(odd)
     answers.body = json.dumps({"code": none}).encode()
     assert await ask(odd) is None

@@ -98,7 +98,7 @@ async def test_an_answer_about_another_parcel_proves_nothing(odd_core: Core, ans
     with pytest.raises(Unknown):  # it took our word and does not say so
         await deliveries.tell_outcome(ask.delivery_id, DeliveryOutcome(state="lost", at=now()))
     answers.status, answers.body = 404, b"{}"
-    with pytest.raises(Refused):  # of somebody in between: not the core's "none"
+    with pytest.raises(NotReached):  # of somebody in between: not the core's "none"
         await deliveries.find_delivery(ask.delivery_id)
 
 

@@ -136,7 +136,7 @@ async def test_a_presentation_of_something_else_presents_nothing(odd: CoreLicenc
 @pytest.mark.parametrize("body", [b"<html>", b'{"code":"unknown_licence"}', b"", b"[]"])
 async def test_a_404_without_the_cores_own_word_is_no_proof_that_there_is_none(odd: CoreLicences, answers: Answers, body: bytes) -> None:
     answers.status, answers.body = 404, body
-    with pytest.raises(Refused):
+    with pytest.raises(NotReached):
         await odd.find_presentation("L1", "p1")
     answers.body = b'{"code":"unknown_presentation"}'
     assert await odd.find_presentation("L1", "p1") is None
