@@ -83,13 +83,13 @@ async def watch(deps: Deps) -> None:
 async def _period(deps: Deps, days: tuple[date, date], code: str | None) -> dict[str, Health]:
     tallies: dict[str, Tally] = {}
     moment = now()
-    async for ways in deps.item_steps.ways(_begin(days[0]), _begin(days[1]), code):
+    async for ways in deps.item_steps.ways(begin_of(days[0]), begin_of(days[1]), code):
         fold(tallies, ways, moment, LIMITS)
     counts = await deps.item_steps.counts(*days, code)
     return {own: health(own, tallies.get(own) or Tally(), counts.get(own, {})) for own in tallies.keys() | counts.keys()}
 
 
-def _begin(day: date) -> datetime:
+def begin_of(day: date) -> datetime:
     return datetime.combine(day, time(), BEIJING)
 
 

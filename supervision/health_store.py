@@ -8,6 +8,8 @@ from typing import Any
 from kit.clock import now
 from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, UpdateOne, written
 from kit.workdays import day_of
+from supervision import day_store
+from supervision.day_store import ItemDays
 from supervision.item_health import Way
 
 KEPT = timedelta(days=400)  # a year, and what it is compared with
@@ -19,7 +21,11 @@ Row = dict[str, Any]
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "item_steps": [IndexModel([("at", ASCENDING)], expireAfterSeconds=int(KEPT.total_seconds()))],
     "item_warnings": [IndexModel([("at", ASCENDING)], expireAfterSeconds=int(WARNED.total_seconds()))],
-    "drafts": [IndexModel([("created_at", ASCENDING)], name="begun")],
+    "drafts": [
+        IndexModel([("created_at", ASCENDING)], name="begun"),
+        IndexModel([("begun_with.code", ASCENDING), ("created_at", ASCENDING)], name="begun_for_item"),
+    ],
+    **day_store.INDEXES,
 }
 _DRAFT = {"begun_with.code": 1, "item_code": 1, "created_at": 1, "updated_at": 1, "checked_at": 1, "state": 1}
 _CASE = {"draft_id": 1, "item_code": 1, "created_at": 1, "submitted_at": 1, "state": 1, "timeline.state": 1, "timeline.at": 1}
@@ -35,6 +41,8 @@ class ItemSteps:
         self._warnings = mongo["item_warnings"]
         self._drafts = mongo["drafts"]
         self._cases = mongo["cases"]
+        self._items = mongo["items"]
+        self.days = ItemDays(mongo)
         self._counted: Counter[tuple[str, str, str]] = Counter()
 
     def add(self, code: str, act: str, outcome: str) -> None:
@@ -69,12 +77,17 @@ class ItemSteps:
         """Of every draft begun from `since` up to but not with `until`, some at a time."""
         wanted: Row = {"created_at": {"$gte": since, "$lt": until}} | ({} if code is None else {"begun_with.code": code})
         drafts: list[Row] = []
-        async for draft in self._drafts.find(wanted, _DRAFT).hint("begun").batch_size(TOGETHER):
+        async for draft in self._drafts.find(wanted, _DRAFT).hint("begun" if code is None else "begun_for_item").batch_size(TOGETHER):
             drafts.append(draft)
             if len(drafts) == TOGETHER:
                 yield await self._followed(drafts, code)
                 drafts = []
         yield await self._followed(drafts, code)
+
+    async def named(self, codes: Sequence[str]) -> dict[str, Row | None]:
+        """Name, department and region of each that is in the catalogue or was."""
+        wanted = dict.fromkeys(("item.code", "item.name", "item.department", "item.region"), 1)
+        return {row["_id"]: row.get("item") async for row in self._items.find({"_id": {"$in": list(codes)}}, wanted)}
 
     async def warn_once(self, code: str, day: date) -> bool:
         """True for whoever is the first to warn of this item on this day."""

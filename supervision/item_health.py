@@ -1,11 +1,12 @@
 """How an item does online, step by step, and whether that is over a limit. Pure; over a limit is a suggestion with its numbers, never a closing.
 
 What is counted: every draft begun in the period, for each item it is for, followed to where it is now. Guides read are openings, not people.
+Whole numbers of days are added up (`Sums`); what takes every single draft (`Tally`) is only asked for the items that are shown.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Literal, get_args
@@ -120,13 +121,30 @@ class Over:
 Counts = Mapping[str, Mapping[str, int]]  # act -> outcome -> how often
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """`total`: by step from `draft` on; `under_way`: by step. Of one item and any number of days."""
+
+    total: tuple[int, ...] = (0,) * (len(STEPS) - 1)
+    under_way: tuple[int, ...] = (0,) * len(STEPS)
+    reads: int = 0
+    attempts: int = 0
+    errors: int = 0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        total = tuple(a + b for a, b in zip(self.total, other.total, strict=True))
+        under_way = tuple(a + b for a, b in zip(self.under_way, other.under_way, strict=True))
+        return Sums(total, under_way, self.reads + other.reads, self.attempts + other.attempts, self.errors + other.errors)
+
+
 @dataclass(slots=True)
 class Tally:
-    """One item's, while it is counted."""
+    """One item's, while it is counted. `seconds`: of every way from the step before; `counts`: what routes counted."""
 
     total: list[int] = field(default_factory=lambda: [0] * (len(STEPS) - 1))
     under_way: list[int] = field(default_factory=lambda: [0] * len(STEPS))
     seconds: list[list[float]] = field(default_factory=lambda: [[] for _ in STEPS])
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, way: Way, moment: datetime, limits: Limits) -> None:
         reached = way.reached()
@@ -140,6 +158,20 @@ class Tally:
             if before is not None:
                 self.seconds[place + 1].append(max(0.0, (at - before).total_seconds()))
 
+    def count(self, counts: Counts) -> None:
+        for act, outcomes in counts.items():
+            self.counts.setdefault(act, Counter()).update(outcomes)
+
+    def more(self, seconds: Sequence[Sequence[float]], counts: Counts) -> None:
+        """Of other days."""
+        self.count(counts)
+        for mine, theirs in zip(self.seconds, seconds, strict=True):
+            mine.extend(theirs)
+
+    def sums(self) -> Sums:
+        errors = _errors(self.counts)
+        return Sums(tuple(self.total), tuple(self.under_way), self.counts.get("read", Counter()).total(), errors.attempts, errors.errors)
+
 
 def fold(tallies: dict[str, Tally], ways: Iterable[Way], moment: datetime, limits: Limits) -> None:
     """Counts more of them in."""
@@ -147,15 +179,16 @@ def fold(tallies: dict[str, Tally], ways: Iterable[Way], moment: datetime, limit
         tallies.setdefault(way.code, Tally()).add(way, moment, limits)
 
 
-def health(code: str, tally: Tally, counts: Counts) -> Health:
-    totals = [sum(counts.get("read", {}).values()), *tally.total]
+def health(code: str, sums: Sums, every: Tally | None = None) -> Health:
+    """`every` has the seconds and the reasons; without it they are not told."""
+    totals, known = (sums.reads, *sums.total), every or Tally()
     steps = []
     for place, step in enumerate(STEPS):
         entered = totals[place - 1] if place else 0
-        dropped = max(0, entered - totals[place] - tally.under_way[place])
-        middle, late = _at(tally.seconds[place], 0.5), _at(tally.seconds[place], 0.9)
-        steps.append(OfStep(step, totals[place], entered, tally.under_way[place], dropped, middle, late))
-    return Health(code, tuple(steps), _errors(counts))
+        dropped = max(0, entered - totals[place] - sums.under_way[place])
+        middle, late = _at(known.seconds[place], 0.5), _at(known.seconds[place], 0.9)
+        steps.append(OfStep(step, totals[place], entered, sums.under_way[place], dropped, middle, late))
+    return Health(code, tuple(steps), replace(_errors(known.counts), attempts=sums.attempts, errors=sums.errors))
 
 
 def over_limits(found: Health, limits: Limits) -> list[Over]:

@@ -1,15 +1,16 @@
-"""`make bench-around`: fifty takers of one place, the figures of supervision over 200,000 cases, and the personal page of somebody with much open."""
+"""`make bench-around`: fifty takers of one place, the figures of supervision over 200,000 cases, how items do over 200,000 drafts,
+and the personal page of somebody with much open."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.around import page, slots, supervision
+from bench.around import health, page, slots, supervision
 from bench.figures import progress
 from kit.embedded import DidNotStart
 
-PARTS = ("page", "slots", "supervision")
+PARTS = ("page", "slots", "supervision", "health")
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -31,6 +32,9 @@ def main(given: Sequence[str] | None = None) -> int:
         if "supervision" in parts:
             progress("二十万件的监督数据…")
             supervision.measure(items)
+        if "health" in parts:
+            progress("二十万份草稿的运行监控…")
+            health.measure(items)
     except DidNotStart as exc:
         progress(str(exc))
         return 1
