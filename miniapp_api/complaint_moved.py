@@ -41,7 +41,7 @@ async def taken_over(deps: Deps, tx: Tx, before: Complaint, after: Complaint) ->
     if not await deps.complaining.store.change(tx, before, after):
         return False
     known = {move.version for move in before.moves}
-    news = [move for move in after.moves if move.version not in known and move.state is not ComplaintState.RECEIVED and not before.is_nobodys]
+    news = [move for move in after.moves if move.version not in known and move.state is not ComplaintState.RECEIVED]
     await telling.put_many(deps, tx, [(f"complaint:{after.id}:{move.version}", after.person_id, _words(after, move)) for move in news])
     return True
 
