@@ -43,7 +43,7 @@ bench-notify: ## 推送：事件到手机多快、与两种任务队列比较、
 bench-delivery: ## 寄递：轨迹入库与物理极限比、五十个进程同时下单、推送省下的查询（ITEMS=事项文件 ONLY=scans|booking|polls）
 	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.delivery $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')
 
-bench-around: ## 办件周边：五十人抢一个号、二十万件的监督数据、五十件未办的个人网页（ITEMS=事项文件 ONLY=slots|supervision|page）
+bench-around: ## 办件周边：五十人抢一个号、二十万件的监督数据、二十万份草稿的运行监控、五十件未办的个人网页（ITEMS=事项文件 ONLY=slots|supervision|health|page）
 	@tools/setup.sh dev bench && exec .venv/bin/python -m bench.around $(if $(ITEMS),--items '$(ITEMS)') $(if $(QUESTIONS),--questions '$(QUESTIONS)') $(if $(ONLY),--only '$(ONLY)')
 
 check: ## 格式、静态检查、类型、内务规则

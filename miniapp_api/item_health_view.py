@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from content.closures import Closure
-from kit.clock import now
+from kit.clock import at_edge, now
 from kit.workdays import day_of
 from miniapp_api import item_steps
 from miniapp_api.gate import Call
@@ -19,26 +19,29 @@ from supervision.item_health import STEP_TEXTS, OfStep, reason_text, suggestion
 async def listed(call: Call, query: HealthListQuery) -> ItemsHealth:
     """What is over a limit first, then what is used most."""
     found = await item_steps.of_items(call.deps, query.days)
-    rows = await call.deps.content.rows(list(found))
-    items = {code: rows.get(code, {}).get("item") for code in found}
+    told = found.told
+    named = await call.deps.item_steps.named(list(told))
+    items = {code: named.get(code) for code in told}
     mine = [code for code, item in items.items() if is_mine(call, item) and query.department in (None, _department(item))]
-    mine.sort(key=lambda code: (not found[code].over, -found[code].now.errors.attempts, -found[code].now.steps[0].total, code))
-    shown = mine[: query.limit]
-    closures = await call.deps.content.closures.of_all(shown)
+    mine.sort(key=lambda code: (not told[code].over, -told[code].now.errors.attempts, -told[code].now.steps[0].total, code))
+    shown = await item_steps.in_full(call.deps, found, mine[: query.limit])
+    closures = await call.deps.content.closures.of_all(list(shown))
     today = day_of(now())
     return ItemsHealth(
         since=(today - timedelta(days=query.days - 1)).isoformat(),
         until=today.isoformat(),
         days=query.days,
+        as_of=at_edge(found.as_of),
         total=len(mine),
-        items=[shape(code, found[code], items[code], closures.get(code)) for code in shown],
+        items=[shape(code, one, items[code], closures.get(code)) for code, one in shown.items()],
     )
 
 
 async def of_one(call: Call, item: dict[str, Any], days: int) -> ItemHealth:
     code = item["code"]
     found = await item_steps.of_items(call.deps, days, code)
-    return shape(code, found[code], item, await call.deps.content.closures.of(code))
+    told = (await item_steps.in_full(call.deps, found, [code]))[code]
+    return shape(code, told, item, await call.deps.content.closures.of(code))
 
 
 def shape(code: str, told: Told, item: dict[str, Any] | None, closure: Closure | None) -> ItemHealth:

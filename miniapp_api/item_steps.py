@@ -1,24 +1,25 @@
 """Story: how an item does online: what routes count, what staff are told of it, and the warning when it is over a limit. Closing is theirs alone."""
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from cases.submit import Filed
-from kit.clock import BEIJING, now
+from kit.clock import now
 from kit.errors import AppError
 from kit.mongo import PyMongoError
 from kit.workdays import day_of
+from miniapp_api import item_days
+from miniapp_api.item_days import LIMITS
 from miniapp_api.wiring import Deps
 from supervision.health_store import ItemSteps
-from supervision.item_health import FAILED, REFUSED, Health, Limits, Over, Tally, fold, health, over_limits
+from supervision.item_health import FAILED, REFUSED, Health, Over, Sums, Tally, health, over_limits
 
 log = logging.getLogger(__name__)
 
-LIMITS = Limits()
 WATCH_SECONDS = 600.0
 _CORE_REFUSES = frozenset({"core_refused"})  # the resident filled in what we asked for, and the core will not have it
 
@@ -30,6 +31,17 @@ class Told:
     now: Health
     before: Health
     over: list[Over]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`told`: without seconds and reasons. `as_of`: drafts begun before today are as they were then. The rest is for `in_full`."""
+
+    told: Mapping[str, Told]
+    as_of: datetime
+    sums: Mapping[str, Sums]
+    fresh: Mapping[str, Tally]  # today's
+    days: Sequence[date]  # of the period, without today
 
 
 @asynccontextmanager
@@ -56,15 +68,31 @@ def submitted(steps: ItemSteps, codes: Sequence[str], filed: Sequence[Filed]) ->
             steps.add(one.item_code, "submit", f"{FAILED}core_refused" if one.refused else "late" if one.case_no is None else "filed")
 
 
-async def of_items(deps: Deps, days: int, code: str | None = None) -> dict[str, Told]:
+async def of_items(deps: Deps, days: int, code: str | None = None) -> Found:
     """Of the last `days` Beijing days, today among them, beside the `days` before. Items nobody used are not there."""
-    today = day_of(now())
-    middle, end = today - timedelta(days=days - 1), today + timedelta(days=1)
-    found, before = await _period(deps, (middle, end), code), await _period(deps, (middle - timedelta(days=days), middle), code)
+    today, steps = day_of(now()), deps.item_steps
+    middle = today - timedelta(days=days - 1)
+    past = [today - timedelta(days=age) for age in range(1, 2 * days)]
+    there = await item_days.counted(steps, past)
+    before_today, early = await (steps.days.all_sums(there, middle) if code is None else steps.days.sums(past, middle, code))
+    late = dict(before_today)
+    fresh = await item_days.tallies(steps, today, today + timedelta(days=1), code)
+    for own, tally in fresh.items():
+        late[own] = late.get(own, Sums()) + tally.sums()
+    codes = late.keys() | early.keys() | ({code} if code is not None else set())
+    told = {own: _told(own, late.get(own, Sums()), health(own, early.get(own, Sums()))) for own in codes}
+    return Found(told, min(there.values()), late, fresh, [day for day in past if day >= middle])
+
+
+async def in_full(deps: Deps, found: Found, codes: Sequence[str]) -> dict[str, Told]:
+    """These of them with how long each step took, and with the reasons of errors."""
+    every = await deps.item_steps.days.every(found.days, codes) if codes and found.days else {}
     told = {}
-    for own in found.keys() | before.keys() | ({code} if code is not None else set()):
-        current = found.get(own) or health(own, Tally(), {})
-        told[own] = Told(current, before.get(own) or health(own, Tally(), {}), over_limits(current, LIMITS))
+    for own in codes:
+        tally = every.get(own) or Tally()
+        if fresh := found.fresh.get(own):
+            tally.more(fresh.seconds, fresh.counts)
+        told[own] = _told(own, found.sums.get(own, Sums()), found.told[own].before, tally)
     return told
 
 
@@ -72,25 +100,18 @@ async def watch(deps: Deps) -> None:
     """Worker: what is over a limit today is logged, once per item and day. Closed items are known."""
     found = await of_items(deps, 1)
     closed = await deps.content.closures.in_force()
-    for code, one in found.items():
-        if one.over and code not in closed and await deps.item_steps.warn_once(code, day_of(now())):
+    over = [code for code, one in found.told.items() if one.over and code not in closed]
+    for code, one in (await in_full(deps, found, over)).items():
+        if await deps.item_steps.warn_once(code, day_of(now())):
             errors = one.now.errors
             numbers = {"attempts": errors.attempts, "errors": errors.errors, "reasons": dict(errors.reasons)}
-            passed = [{"step": over.step, "share": round(over.value, 4), "limit": over.limit, "of": over.of} for over in one.over]
+            passed = [{"step": each.step, "share": round(each.value, 4), "limit": each.limit, "of": each.of} for each in one.over]
             log.warning("item over its limits", extra={"item": code, "over": passed} | numbers)
 
 
-async def _period(deps: Deps, days: tuple[date, date], code: str | None) -> dict[str, Health]:
-    tallies: dict[str, Tally] = {}
-    moment = now()
-    async for ways in deps.item_steps.ways(begin_of(days[0]), begin_of(days[1]), code):
-        fold(tallies, ways, moment, LIMITS)
-    counts = await deps.item_steps.counts(*days, code)
-    return {own: health(own, tallies.get(own) or Tally(), counts.get(own, {})) for own in tallies.keys() | counts.keys()}
-
-
-def begin_of(day: date) -> datetime:
-    return datetime.combine(day, time(), BEIJING)
+def _told(code: str, sums: Sums, before: Health, every: Tally | None = None) -> Told:
+    current = health(code, sums, every)
+    return Told(current, before, over_limits(current, LIMITS))
 
 
 def _outcome(exc: Exception) -> str:

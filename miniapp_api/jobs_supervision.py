@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from kit import kill_points
 from kit.clock import now
 from kit.outbox import Handler
-from miniapp_api import item_steps
+from miniapp_api import item_days, item_steps
 from miniapp_api.supervised import count_anew, rebuild
 from miniapp_api.supervision_snapshot import keep_by_itself
 from miniapp_api.wiring import Deps
@@ -31,6 +31,7 @@ def repeated(deps: Deps) -> Sequence[tuple[float, Callable[[], Awaitable[None]],
     return (
         (BUILD_SECONDS, lambda: build_facts(deps), "facts of cases not made"),
         (WARN_SECONDS, lambda: look_for_warnings(deps), "cases near their due day not looked for"),
+        (item_days.COUNT_SECONDS, lambda: item_days.count_days(deps), "days of items not counted"),
         (item_steps.WATCH_SECONDS, lambda: item_steps.watch(deps), "items over their limits not looked for"),
         (SNAPSHOT_SECONDS, lambda: keep_by_itself(deps), "figures of the month not kept"),
     )

@@ -91,5 +91,6 @@ class ItemsHealth(Told):
     since: str
     until: str
     days: int
+    as_of: str = Field(description="今天开始填写的随时现数；以前开始的，最早的一天是这时数的")
     total: int
     items: list[ItemHealth] = Field(description="超过限值的在前，其余按预审和提交次数")

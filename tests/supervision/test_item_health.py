@@ -31,7 +31,9 @@ def make_way(*minutes: float, **more: object) -> Way:
 def of(ways: list[Way], counts: Counts | None = None) -> Health:
     tallies: dict[str, Tally] = {}
     fold(tallies, ways, NOW, LIMITS)
-    return health("I1", tallies.get("I1") or Tally(), counts or {})
+    tally = tallies.get("I1") or Tally()
+    tally.count(counts or {})
+    return health("I1", tally.sums(), tally)
 
 
 def test_each_step_has_its_total_what_dropped_and_what_is_under_way() -> None:
