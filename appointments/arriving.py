@@ -3,17 +3,22 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from appointments.code import read
+from appointments.rules import patience
+from appointments.slots import day_span
 from appointments.values import Appointment, State
 from appointments.work import ARRIVE, Change, Work
 from kit.clock import BEIJING, in_words, now
 from kit.crypto import Keyring
-from kit.errors import Conflict, NotFound, Refused
+from kit.errors import Conflict, NotFound, Outside, Refused
 from kit.mongo import Tx
 from kit.outbox import Row
 
 log = logging.getLogger(__name__)
+
+_NO = frozenset({"unknown_appointment", "not_today", "appointment_over"})  # what the core says of the arrival; any other no is about the call
 
 _NOT: Mapping[State, Callable[[], Conflict]] = {
     State.ASKING: lambda: Conflict("appointment_unconfirmed", "这个预约还没有确认，请稍候再扫，或按无预约取号"),
@@ -32,12 +37,14 @@ class Arrival:
     again: bool
 
 
-async def check_in(work: Work, keys: Keyring, code: str, hall_id: str | None) -> Arrival:
-    """Raises NotFound for a code we did not make, Conflict for another day or hall and whatever is over."""
+async def of_code(work: Work, keys: Keyring, code: str) -> Appointment | None:
+    """None: we did not make this code."""
     own = read(keys, code)
-    one = await work.store.appointment(own) if own is not None else None
-    if one is None:
-        raise NotFound("appointment_code_unknown", "这个二维码不是本平台的预约码，请核对后重新扫描")
+    return await work.store.appointment(own) if own is not None else None
+
+
+async def check_in(work: Work, one: Appointment, hall_id: str | None) -> Arrival:
+    """Raises Conflict for another day or hall and whatever is over."""
     _check(one, hall_id)
     if one.state in (State.ARRIVED, State.SERVED):
         return Arrival(one, again=True)
@@ -69,12 +76,27 @@ def _check(one: Appointment, hall_id: str | None) -> None:
 
 
 async def arrive_at_core(work: Work, row: Row) -> None:
-    """Worker; payload {appointment_id}. The same act however often it is asked."""
+    """Worker; payload {appointment_id}. The same act however often it is asked: until the core takes it, says that it cannot, or its day is over."""
+    one = await work.store.appointment(row.payload["appointment_id"])
+    if one is None:
+        await work.outbox.done(row.key)
+        return
     try:
-        await work.core.arrive(row.payload["appointment_id"])
-    except Refused as exc:
-        log.warning("the core does not take an arrival", extra={"appointment": row.payload["appointment_id"], "reason": exc.reason})
+        await work.core.arrive(one.id)
+    except Outside as exc:
+        is_no = isinstance(exc, Refused) and exc.reason in _NO
+        if not is_no and now() < _end_of_day(one):
+            log.info("an arrival is not told yet", extra={"appointment": one.id, "error": str(exc)})
+            await work.outbox.put_off(row, patience(one.arrived_at or now(), now()))
+            return
+        log.warning("the core does not take an arrival", extra={"appointment": one.id, "reason": exc.reason})
     await work.outbox.done(row.key)
+
+
+def _end_of_day(one: Appointment) -> datetime:
+    """Of its slot, in Beijing: the core takes no arrival later."""
+    day = one.starts_at.astimezone(BEIJING).date()
+    return day_span(day, day)[1]
 
 
 async def excuse(work: Work, own: str, reason: str, by: str) -> Appointment:

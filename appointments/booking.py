@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from appointments import calling_off, waiting
 from appointments.moves import TOLD
-from appointments.values import OF_CORE, Appointment, State
+from appointments.rules import patience
+from appointments.values import OF_CORE, Appointment, State, WaitState
 from appointments.work import Change, Work
 from core.appointments import Appointment as CoreAppointment
 from core.appointments import AppointmentAsk
@@ -22,9 +23,10 @@ from kit.outbox import Row
 log = logging.getLogger(__name__)
 
 QUIET = 20.0  # seconds; longer than any call of ours is on its way
-LONGEST = 60.0
 GIVEN_UP = timedelta(minutes=30)  # with the core away: whoever waits may rather go to the window
 _FULL = frozenset({"slot_full", "slot_closed", "slot_over", "unknown_slot"})
+_NOBODY = "unknown_person"  # who can have no place at all, however often one is offered
+_LOOKS = 3  # at a booking that moves on while it is written down
 
 
 class Later(Exception):
@@ -46,7 +48,7 @@ async def book(work: Work, row: Row, *, is_waited_for: bool = False) -> None:
         if found is None:
             await _refused(work, row, one, "cancelled" if one.is_cancelling else "slot_over", tells=not is_waited_for)
         else:
-            await _record(work, row, one, found)
+            await _recorded(work, row, one, found)
         kill_points.reached("appointments.recorded")
     except Later as later:
         await work.outbox.put_off(row, later.seconds)
@@ -55,7 +57,7 @@ async def book(work: Work, row: Row, *, is_waited_for: bool = False) -> None:
         if one.tried_at is None and now() - one.created_at > GIVEN_UP and isinstance(exc, NotReached):
             await _refused(work, row, one, "not_reached", tells=True)
         else:
-            await work.outbox.put_off(row, _patience(one.created_at))
+            await work.outbox.put_off(row, patience(one.created_at, now()))
     except Refused as exc:
         await _refused(work, row, one, exc.reason, tells=not is_waited_for)
 
@@ -99,14 +101,30 @@ async def _ask(work: Work, one: Appointment, tried: datetime | None) -> CoreAppo
     return made
 
 
-async def _record(work: Work, row: Row, one: Appointment, found: CoreAppointment) -> None:
-    """As the core has it now. The old place of one that moved is given back in the same write, and asked back at the core."""
-
-    async def all_of_it(tx: Tx) -> None:
-        kept = await work.store.booked(tx, one.id, found, OF_CORE[found.state])
-        await work.outbox.done(row.key, tx)
-        if kept is None:
+async def _recorded(work: Work, row: Row, one: Appointment, found: CoreAppointment) -> None:
+    """As the core has it, however it moved while its answer was on the way. Raises Later: it is booked there, whatever cannot be asked any more."""
+    for _ in range(_LOOKS):
+        if await _record(work, row, one, found):
             return
+        try:
+            found = await work.core.find_appointment(one.id) or found
+        except NotReached as exc:
+            raise Later(1.0) from exc
+    raise Later(1.0)
+
+
+async def _record(work: Work, row: Row, one: Appointment, found: CoreAppointment) -> bool:
+    """The old place of one that moved is given back in the same write, and asked back at the core. False: a newer step was heard of than `found` has."""
+
+    async def all_of_it(tx: Tx) -> bool:
+        kept = await work.store.booked(tx, one.id, found, OF_CORE[found.state])
+        if kept is None:
+            current = await work.store.appointment(one.id, tx)
+            is_stale = current is not None and current.state is State.ASKING
+            if not is_stale:
+                await work.outbox.done(row.key, tx)
+            return not is_stale
+        await work.outbox.done(row.key, tx)
         await work.slots.counted(tx, kept.slot_id, kept.id)
         if kept.wait_id is not None:
             await work.waits.end(tx, kept.wait_id)
@@ -116,11 +134,13 @@ async def _record(work: Work, row: Row, one: Appointment, found: CoreAppointment
         if kept.state is not State.BOOKED:
             await work.told(tx, Change(f"{kept.id}:{kept.version}", TOLD.get(kept.state, "booked"), kept))
         elif wanted:
+            await waiting.end_for(work, tx, kept)
             await work.told(tx, Change(f"{kept.id}:booked", "moved" if kept.replaces else "booked", kept))
         else:
             await calling_off.off(work, tx, kept)
+        return True
 
-    await work.mongo.transaction(all_of_it)
+    return await work.mongo.transaction(all_of_it)
 
 
 async def _refused(work: Work, row: Row, one: Appointment, reason: str, *, tells: bool) -> None:
@@ -134,17 +154,14 @@ async def _refused(work: Work, row: Row, one: Appointment, reason: str, *, tells
             return
         await work.slots.release(tx, one.slot_id, one.id, is_full=reason in _FULL)
         if one.wait_id is not None:
-            back = await work.waits.move(tx, one.wait_id, {"booked"}, "left" if to is State.CANCELLED else "waiting")
-            if back is not None and back.state == "waiting":
-                await work.told(tx, Change(f"{back.id}:again:{back.offers}", "waiting_again", wait=back))
-        elif tells or to is State.CANCELLED:
+            then: WaitState = "left" if to is State.CANCELLED else "over" if reason == _NOBODY else "waiting"
+            back = await work.waits.move(tx, one.wait_id, {"booked"}, then)
+            if back is not None and then == "waiting":
+                await work.told(tx, Change(f"{back.id}:again:{back.offers}", "waiting_again", wait=back, problem=reason))
+        is_told_by_the_line = one.wait_id is not None and reason != _NOBODY
+        if not is_told_by_the_line and (tells or to is State.CANCELLED):
             await work.told(tx, Change(f"{one.id}:{to.value}", "cancelled" if to is State.CANCELLED else "refused", moved))
         await waiting.offer_places(work, tx, await work.slots.slot(one.slot_id, tx))
 
     await work.mongo.transaction(all_of_it)
     log.info("an appointment is not made", extra={"appointment": one.id, "reason": reason})
-
-
-def _patience(since: datetime) -> float:
-    """Seconds until a core that is away is asked again: a quarter of the time it took so far, between 1 and 60."""
-    return max(1.0, min(LONGEST, (now() - since).total_seconds() / 4))

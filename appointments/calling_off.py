@@ -1,18 +1,22 @@
 """A place is given back: at once here, and at the core until it has said so. Only then is it free for the next in line."""
 
+import logging
 from datetime import timedelta
 
 from appointments import waiting
-from appointments.rules import cancel_until
+from appointments.rules import cancel_until, patience
 from appointments.values import Appointment, State
 from appointments.work import CALL_OFF, Change, Work, book_key, call_off_key
 from kit import kill_points
 from kit.clock import now
-from kit.errors import NotReached, Refused, Unknown
+from kit.errors import Outside, Refused
 from kit.mongo import Tx
 from kit.outbox import Row
 
+log = logging.getLogger(__name__)
+
 AWAY = timedelta(days=1)  # after the beginning nobody can take the place any more
+_NO = frozenset({"unknown_appointment", "too_late", "appointment_over"})  # it has none, or they were there, or the hall closed: no place comes of it
 
 
 async def cancel(work: Work, own: str) -> Appointment | None:
@@ -60,7 +64,7 @@ async def give_up_for(work: Work, tx: Tx, new: Appointment) -> bool:
 
 
 async def call_off(work: Work, row: Row) -> None:
-    """Worker; payload {appointment_id}. Asked until the core says yes or no."""
+    """Worker; payload {appointment_id}. Asked until the core says yes, or that there is nothing to call off; any other no is about the call."""
     one = await work.store.appointment(row.payload["appointment_id"])
     if one is None or now() > one.starts_at + AWAY:
         await work.outbox.done(row.key)
@@ -68,11 +72,12 @@ async def call_off(work: Work, row: Row) -> None:
     try:
         await work.core.call_off(one.id)
         is_free = True
-    except Refused:  # it has none, or they were there, or the hall closed: no place comes of it
+    except Outside as exc:
+        if not isinstance(exc, Refused) or exc.reason not in _NO:
+            log.warning("an appointment is not called off yet", extra={"appointment": one.id, "error": str(exc)})
+            await work.outbox.put_off(row, patience(one.ended_at or now(), now()))
+            return
         is_free = False
-    except (NotReached, Unknown):
-        await work.outbox.put_off(row, max(1.0, min(60.0, row.attempt * 5.0)))
-        return
     kill_points.reached("appointments.after_call_off")
 
     async def all_of_it(tx: Tx) -> None:

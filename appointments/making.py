@@ -1,10 +1,10 @@
 """A resident takes a place: it is held here by compare-and-set, then the core decides. Moving is a new place first; the old one is given back after."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 
 from appointments import booking
-from appointments.rules import cancel_until, overlap, suspension
+from appointments.conflicts import Help, check_free, check_not_suspended
+from appointments.rules import cancel_until
 from appointments.values import Appointment, Slot, State, Wish
 from appointments.wait_store import hold_of
 from appointments.work import BOOK, Work, book_key
@@ -18,13 +18,6 @@ _INLINE = 8.0  # seconds in which whoever asked sees to it themselves; then it i
 
 class Full(Exception):
     """No place of it is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Help:
-    """Whom to call. `phone`: of the item's window, or the hotline's."""
-
-    phone: str
 
 
 async def make(work: Work, wish: Wish, slot: Slot, aid: Help) -> Appointment:
@@ -45,10 +38,9 @@ async def make(work: Work, wish: Wish, slot: Slot, aid: Help) -> Appointment:
     return await _seen_through(work, wish.id)
 
 
-async def reschedule(work: Work, old: Appointment, own: str, slot: Slot, aid: Help) -> Appointment:
-    """The new appointment; the old one stands until it is booked. Raises Full, Conflict."""
-    wish = Wish(own, old.who, old.item_code, old.item_name, old.case_no, replaces=old.id)
-    if await work.store.appointment(own) is None:
+async def reschedule(work: Work, old: Appointment, wish: Wish, slot: Slot, aid: Help) -> Appointment:
+    """The new appointment; the old one stands until it is booked. `wish` replaces it. Raises Full, Conflict."""
+    if await work.store.appointment(wish.id) is None:
         check_movable(work, old, aid)
         if slot.id == old.slot_id:
             raise Conflict("appointment_same_slot", "您已经约了这个时间，不用改期")
@@ -81,7 +73,9 @@ def _check_open(slot: Slot) -> None:
 async def _take(work: Work, tx: Tx, wish: Wish, slot: Slot, aid: Help) -> None:
     await work.store.take_turn(tx, wish.who.visitor_id)
     await check_free(work, tx, wish, (slot.starts_at, slot.ends_at))
-    await check_not_suspended(work, tx, wish.who.visitor_id, aid)
+    await check_not_suspended(work, tx, wish.who, aid)
+    if wish.wait_id is None:
+        wish = replace(wish, wait_id=await _kept_for_them(work, tx, wish, slot))
     if wish.wait_id is not None:
         taken = await _take_offer(work, tx, wish.wait_id, slot, wish.id)
     else:
@@ -92,38 +86,16 @@ async def _take(work: Work, tx: Tx, wish: Wish, slot: Slot, aid: Help) -> None:
     await work.outbox.put(tx, BOOK, book_key(wish.id), {"appointment_id": wish.id}, delay=_INLINE)
 
 
+async def _kept_for_them(work: Work, tx: Tx, wish: Wish, slot: Slot) -> str | None:
+    """Their own place in the line, where a place of this very slot is kept for it: they need not come by the list of their waits to take it."""
+    wait = await work.waits.standing(tx, wish.who.visitor_id, wish.item_code)
+    is_kept = wait is not None and wait.offer is not None and wait.offer.slot_id == slot.id and wait.offer.until > now()
+    return wait.id if wait is not None and is_kept else None
+
+
 async def _take_offer(work: Work, tx: Tx, wait_id: str, slot: Slot, own: str) -> bool:
     taken = await work.waits.move(tx, wait_id, {"offered"}, "booked")
     return taken is not None and await work.slots.hand_on(tx, slot.id, hold_of(wait_id), own)
-
-
-async def check_free(work: Work, tx: Tx | None, wish: Wish, times: tuple[datetime, datetime]) -> None:
-    """Raises Conflict: one of this item they have, or one at that time. The one that is to be given back is in nobody's way."""
-    for one in await work.store.live_of(tx, wish.who.visitor_id):
-        if one.id in (wish.replaces, wish.id):
-            continue
-        when = f"{in_words(one.starts_at)}，{one.hall.name}"
-        if one.replaces is not None and one.replaces == wish.replaces:
-            raise Conflict("appointment_moving", "这个预约正在改期，请稍候刷新查看结果")
-        if one.item_code == wish.item_code:
-            raise Conflict("appointment_exists", f"您已经预约了这个事项（{when}），需要换时间请用“改期”")
-        if overlap((one.starts_at, one.ends_at), times):
-            raise Conflict("appointment_overlaps", f"您在这段时间已经预约了“{one.item_name}”（{when}），请选择别的时间")
-
-
-async def check_not_suspended(work: Work, tx: Tx | None, visitor_id: str, aid: Help) -> None:
-    """Raises Conflict, with the whole of the reason."""
-    at, rules = now(), work.rules
-    missed = await work.store.missed(tx, visitor_id, at - rules.within - rules.suspended)
-    found = suspension(missed, at, rules)
-    if found is None:
-        return
-    dates = "、".join(in_words(one) for one in found.dates)
-    text = (
-        f"您在 {rules.within.days} 天内有 {len(found.dates)} 次预约没有前往（{dates}），{in_words(found.until)} 以前不能在线预约。"
-        f"您仍可直接到窗口取号办理，不受影响；如有异议或确有原因，请致电 {aid.phone} 或 12345，核实后会取消记录并恢复预约"
-    )
-    raise Conflict("appointment_suspended", text)
 
 
 async def _seen_through(work: Work, own: str) -> Appointment:

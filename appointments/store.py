@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from appointments.slot_store import hall_row
-from appointments.values import LIVE, Appointment, Hall, Slot, State, Who, Wish
+from appointments.values import LIVE, Appointment, Hall, Place, Slot, State, Who, Wish
 from core.appointments import Appointment as CoreAppointment
 from kit.clock import now
 from kit.crypto import Keyring
@@ -25,7 +25,7 @@ INDEXES = {
     ],
     "appointment_turns": [IndexModel([("at", ASCENDING)], name="by_age")],  # a row a person: two bookings of one person come one after the other
 }
-_PLAIN = ("number", "version", "problem", "note", "replaces", "moved_to", "wait_id", "tried_at", "arrived_at", "excused_at")
+_PLAIN = ("number", "version", "problem", "note", "replaces", "moved_to", "wait_id", "tried_at", "arrived_at", "denied_at", "excused_at", "ended_at")
 
 
 class Appointments:
@@ -66,6 +66,8 @@ class Appointments:
             "only": only(wish) + ("/moving" if wish.replaces else ""),
         }
         row |= {name: value for name, value in (("replaces", wish.replaces), ("wait_id", wish.wait_id)) if value}
+        if wish.place is not None:
+            row |= {"department": wish.place.department, "region": wish.place.region}
         await self._rows.insert_one(row, session=tx)
 
     # read
@@ -96,8 +98,8 @@ class Appointments:
         return [_appointment(row) async for row in self._rows.find(wanted, session=tx)]
 
     async def missed(self, tx: Tx | None, visitor_id: str, since: datetime) -> list[datetime]:
-        """Beginnings of those they did not come to, and nobody excused."""
-        wanted = {"visitor_id": visitor_id, "state": State.NO_SHOW.value, "starts_at": {"$gte": since}, "excused_at": None}
+        """Beginnings of those they did not come to, and nobody excused. Whose code was read at the hall has come, whatever was said afterwards."""
+        wanted = {"visitor_id": visitor_id, "state": State.NO_SHOW.value, "starts_at": {"$gte": since}, "excused_at": None, "arrived_at": None}
         return [row["starts_at"] async for row in self._rows.find(wanted, {"starts_at": 1}, session=tx)]
 
     async def moving_from(self, tx: Tx, own: str) -> Appointment | None:
@@ -122,10 +124,16 @@ class Appointments:
         return bool((await self._rows.update_one(wanted, {"$set": {"tried_at": at}})).matched_count)
 
     async def booked(self, tx: Tx, own: str, found: CoreAppointment, state: State) -> Appointment | None:
-        """As the core has it. None when that was known."""
+        """As the core has it. None when that was known, or a newer step was heard of before this answer came."""
         facts = {"number": found.number, "version": found.version, "starts_at": found.starts_at, "ends_at": found.ends_at}
         hall = {"hall_id": found.hall.hall_id, "name": found.hall.name, "address": found.hall.address}
-        return await self.move(tx, own, {State.ASKING}, state, **facts, hall=hall)
+        stale = await self._rows.find_one({"_id": own, "heard": {"$gt": found.version}}, {"_id": 1}, session=tx)
+        return None if stale is not None else await self.move(tx, own, {State.ASKING}, state, **facts, hall=hall)
+
+    async def heard(self, tx: Tx, own: str, version: int) -> bool:
+        """A step of one whose booking is still on its way: the answer must be as new. False: it is on its way no more."""
+        wanted = {"_id": own, "state": State.ASKING.value}
+        return bool((await self._rows.update_one(wanted, {"$max": {"heard": version}}, session=tx)).matched_count)
 
     async def move(self, tx: Tx, own: str, seen: Collection[State], to: State, **facts: Any) -> Appointment | None:
         """The appointment after it, or None where it is in none of these states."""
@@ -185,5 +193,6 @@ def _appointment(row: Mapping[str, Any]) -> Appointment:
         created_at=row["created_at"],
         is_cancelling=bool(row.get("is_cancelling")),
         is_nobodys="pseudonymised_at" in row,
+        place=Place(row["department"], row["region"]) if "department" in row else None,
         **facts,
     )

@@ -67,6 +67,14 @@ class Who:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Whose matter it is at the hall: the item's department and region, as staff's scopes have them. None: it has none."""
+
+    department: str | None
+    region: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """`id`: the same for the same request. `replaces`: the appointment that is given back once this one is booked. `wait_id`: whose offer it takes."""
 
@@ -77,11 +85,15 @@ class Wish:
     case_no: str | None = None
     replaces: str | None = None
     wait_id: str | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """`number`: the one called in the hall, once the core has it. `version`: the core's, 0 before. `problem`: its no, in its word."""
+    """`number`: the one called in the hall, once the core has it. `version`: the core's, 0 before. `problem`: its no, in its word.
+
+    `place` None: a row from before it was kept. `denied_at`: when the core said that nobody came, though their code was read at the hall.
+    """
 
     id: str
     who: Who
@@ -104,7 +116,10 @@ class Appointment:
     wait_id: str | None = None
     tried_at: datetime | None = None
     arrived_at: datetime | None = None
+    denied_at: datetime | None = None
     excused_at: datetime | None = None
+    ended_at: datetime | None = None
+    place: Place | None = None
     is_nobodys: bool = False  # whoever it was for deleted their account
 
 

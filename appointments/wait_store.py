@@ -42,7 +42,7 @@ class Waits:
             "last": line.last,
             "state": "waiting",
             "created_at": now(),
-            "only": f"{who.visitor_id}/{line.item_code}",
+            "only": _only(who.visitor_id, line.item_code),
         }
         await self._rows.insert_one(row, session=tx)
 
@@ -54,6 +54,11 @@ class Waits:
         """Where they stand."""
         wanted = {"subject_key": subject_key, "state": {"$in": list(_STANDS)}}
         return [_wait(row) async for row in self._rows.find(wanted).sort("created_at", ASCENDING)]
+
+    async def standing(self, tx: Tx, visitor_id: str, item_code: str) -> Wait | None:
+        """The one place in the line of this item that somebody has."""
+        row = await self._rows.find_one({"only": _only(visitor_id, item_code), "state": {"$in": list(_STANDS)}}, session=tx)
+        return None if row is None else _wait(row)
 
     async def of_visitor(self, person_id: str) -> list[Wait]:
         """Where somebody stands who would come themselves: in their own name, or for an enterprise."""
@@ -109,6 +114,10 @@ class Waits:
     async def over(self, day: str, most: int) -> list[Wait]:
         """Those whose last day has passed."""
         return [_wait(row) async for row in self._rows.find({"state": "waiting", "last": {"$lt": day}}).limit(most)]
+
+
+def _only(visitor_id: str, item_code: str) -> str:
+    return f"{visitor_id}/{item_code}"
 
 
 def hold_of(wait_id: str) -> str:

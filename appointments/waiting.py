@@ -6,9 +6,10 @@ A place is offered to one at a time, because an offer is a hold like any other. 
 import logging
 from datetime import date, timedelta
 
+from appointments import conflicts
 from appointments.rules import offered_until
 from appointments.slots import SlotReader, day_span
-from appointments.values import Line, Slot, Wait, Who
+from appointments.values import Appointment, Line, Slot, Wait, Who
 from appointments.wait_store import hold_of
 from appointments.work import Change, Work
 from kit.clock import BEIJING, now
@@ -22,9 +23,17 @@ _BY_ONE_SLOT = 50  # offers in one write
 
 
 async def join(work: Work, own: str, who: Who, line: Line) -> Wait:
-    """The same one again where they stand in this line under the same id. Raises Conflict: they stand in it already."""
+    """The same one again where they stand in this line under the same id. Raises Conflict: they stand in it already, or have a place of the item."""
+
+    async def write(tx: Tx) -> None:
+        if await work.waits.wait(own, tx) is None:
+            await work.store.take_turn(tx, who.visitor_id)
+            await conflicts.check_none_of_item(work, tx, who, line.item_code)
+            await work.waits.add(tx, own, who, line)
+
+    await work.store.know(who.visitor_id)
     try:
-        await work.waits.add(None, own, who, line)
+        await work.mongo.transaction(write)
     except DuplicateKeyError:
         kept = await work.waits.wait(own)
         if kept is None:
@@ -47,6 +56,14 @@ async def leave(work: Work, wait: Wait) -> Wait:
 
     await work.mongo.transaction(write)
     return await work.waits.wait(wait.id) or wait
+
+
+async def end_for(work: Work, tx: Tx, made: Appointment) -> None:
+    """They have a place of the item: an offer would find nobody who may take it. What was kept for them goes to the next."""
+    wait = await work.waits.standing(tx, made.who.visitor_id, made.item_code)
+    gone = await work.waits.move(tx, wait.id, {"waiting", "offered"}, "over") if wait is not None else None
+    if gone is not None:
+        await _free(work, tx, gone)
 
 
 async def offer_places(work: Work, tx: Tx, slot: Slot | None) -> int:

@@ -20,12 +20,13 @@ ChangeKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`own`: once for each; of an appointment, or of a place in the line."""
+    """`own`: once for each; of an appointment, or of a place in the line. `problem`: why a place in the line led to nothing, in the core's word."""
 
     own: str
     kind: ChangeKind
     appointment: Appointment | None = None
     wait: Wait | None = None
+    problem: str = ""
 
 
 class Told(Protocol):

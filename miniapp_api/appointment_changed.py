@@ -26,14 +26,21 @@ class AppointmentChanged:
         one = change.appointment
         if one is not None:
             await self._remind(tx, change.kind, one)
+        who = one.who if one is not None else change.wait.who if change.wait is not None else None
         is_nobodys = one is not None and one.is_nobodys  # nobody is there to be told
-        if change.kind in appointment_messages.KINDS and not is_nobodys:
-            whose = {"appointment_id": one.id} if one is not None else {"wait_id": change.wait.id if change.wait else ""}
-            await self.deps.outbox.put(tx, TELL, f"appointment:{change.own}", {"what": change.kind, "at": now(), **whose})
+        if who is None or is_nobodys or change.kind not in appointment_messages.KINDS:
+            return
+        about = {"appointment_id": one.id} if one is not None else {"wait_id": change.wait.id if change.wait else ""}
+        about |= {"problem": change.problem} if change.problem else {}
+        said = {"what": change.kind, "at": now(), **about}
+        await self.deps.outbox.put(tx, TELL, f"appointment:{change.own}", {**said, "whom": "visitor"})
+        if who.person_id != who.visitor_id:
+            await self.deps.outbox.put(tx, TELL, f"appointment:{change.own}:acting", {**said, "whom": "acting"})
 
     async def _remind(self, tx: Tx, kind: ChangeKind, one: Appointment) -> None:
         if kind in _PLANTS:
-            booked = Booked(one.id, one.who.person_id, one.item_name, one.starts_at, one.hall.name, one.number or "")
+            acting = one.who.person_id if one.who.person_id != one.who.visitor_id else None
+            booked = Booked(one.id, one.who.visitor_id, one.item_name, one.starts_at, one.hall.name, one.number or "", acting)
             await reminding.plant_for_appointment(self.deps, tx, booked)
             if one.replaces is not None:
                 await reminding.give_up_appointment(self.deps, tx, one.replaces)

@@ -2,17 +2,20 @@
 
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 from appointments import making, waiting
-from appointments.making import Full, Help
+from appointments.conflicts import Help, check_not_suspended
+from appointments.making import Full
 from appointments.slots import Seen, day_span
 from appointments.values import Appointment, Line, Slot, Wait, Who, Wish
 from appointments.work import Work
 from kit.clock import BEIJING, at_edge, in_words, now
 from kit.errors import Conflict, FieldError, Invalid, NotFound, NotReached, Unavailable
 from kit.phones import HOTLINE, first_phone
+from miniapp_api.appointment_at_window import place_kept, place_now, place_of
 from miniapp_api.appointment_changed import work_of
 from miniapp_api.gate import Call
 from miniapp_api.may import may_do
@@ -59,7 +62,7 @@ async def make(call: Call) -> Appointment:
     item = await call.deps.catalogue.item(asked.item_code)
     if asked.case_no is not None:
         await own_case(call, asked.case_no)
-    wish = Wish(_own_id(call, "ap"), who, asked.item_code, item["name"], asked.case_no)
+    wish = Wish(_own_id(call, "ap"), who, asked.item_code, item["name"], asked.case_no, place=place_of(item))
     work, aid = work_of(call.deps), Help(_phone(item))
     slot = await _slot(call, asked.slot_id, asked.item_code)
     await waiting.serve_slot(work, slot)  # whoever waits for it was first
@@ -67,11 +70,14 @@ async def make(call: Call) -> Appointment:
 
 
 async def reschedule(call: Call, old: Appointment, slot_id: str) -> Appointment:
+    """The visitor stays; whoever moves it is who acts from now on."""
     await may_do(call, "apply")
     work, aid = work_of(call.deps), await aid_of(call, old.item_code)
     slot = await _slot(call, slot_id, old.item_code)
+    place = await place_kept(call.deps, old)
+    wish = Wish(_own_id(call, "ap"), _acting(call, old.who), old.item_code, old.item_name, old.case_no, replaces=old.id, place=place)
     await waiting.serve_slot(work, slot)
-    return await _placed(call, slot, lambda fresh: making.reschedule(work, old, _own_id(call, "ap"), fresh, aid))
+    return await _placed(call, slot, lambda fresh: making.reschedule(work, old, wish, fresh, aid))
 
 
 async def join(call: Call) -> Wait:
@@ -79,7 +85,7 @@ async def join(call: Call) -> Wait:
     item = await call.deps.catalogue.item(asked.item_code)
     first, last = span_asked(call, asked.first, asked.last)
     work = work_of(call.deps)
-    await making.check_not_suspended(work, None, who.visitor_id, Help(_phone(item)))
+    await check_not_suspended(work, None, who, Help(_phone(item)))
     line = Line(asked.item_code, item["name"], asked.hall_id, first.isoformat(), last.isoformat())
     wait = await waiting.join(work, _own_id(call, "aw"), who, line)
     await _serve(call, work, line)
@@ -95,10 +101,11 @@ async def accept(call: Call, wait: Wait) -> Appointment:
         lapsed = wait.state == "lapsed" or (wait.state == "offered" and offer is not None)
         text = "这个号已经过了确认时间，让给下一位了；需要的请重新排队" if lapsed else "现在没有给您留的号，有号时会告诉您"
         raise Conflict("offer_lapsed", text) if lapsed else Conflict("no_offer", text)
-    wish = Wish(own, wait.who, wait.line.item_code, wait.line.item_name, None, wait_id=wait.id)
-    slot = Slot(offer.slot_id, wait.line.item_code, offer.hall, offer.starts_at, offer.ends_at, 1)
+    item_code, who = wait.line.item_code, _acting(call, wait.who)
+    wish = Wish(own, who, item_code, wait.line.item_name, None, wait_id=wait.id, place=await place_now(call.deps, item_code))
+    slot = Slot(offer.slot_id, item_code, offer.hall, offer.starts_at, offer.ends_at, 1)
     try:
-        return await making.make(work, wish, slot, await aid_of(call, wait.line.item_code))
+        return await making.make(work, wish, slot, await aid_of(call, item_code))
     except Full:
         raise Conflict("slot_full", "这个号刚刚被窗口用完，没有约成；您的排队位置不变，有号时再告诉您") from None
 
@@ -117,6 +124,11 @@ async def _who(call: Call) -> Who:
     own = subjects.bound(call.resident)
     visitor = subject.key.removeprefix("person:") if subject.key.startswith("person:") else own
     return Who(own, visitor, call.resident.resident_id, subject.key)
+
+
+def _acting(call: Call, who: Who) -> Who:
+    """For the same visitor and subject; who acts is whoever calls now, not whoever did before them."""
+    return replace(who, person_id=subjects.bound(call.resident), resident_id=call.resident.resident_id)
 
 
 async def _slot(call: Call, slot_id: str, item_code: str) -> Slot:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from appointments.code import code_of
 from appointments.rules import Rules, cancel_until
 from appointments.values import Appointment, Hall, Slot, State, Wait
-from kit.clock import BEIJING, at_edge, at_edge_or_none, now
+from kit.clock import BEIJING, at_edge, at_edge_or_none, in_words, now
 from kit.crypto import Keyring
 from kit.workdays import Calendar
 from miniapp_api.shapes_appointments import AppointmentEntry, HallEntry, OfferEntry, SlotDay, SlotEntry, StaffAppointment, WaitEntry
@@ -22,6 +22,7 @@ _STATES = {
     State.REFUSED: "未约成",
     State.OTHER: "有变动，请联系大厅",
 }
+_DENIED = "{at} 已扫码签到，核心平台却记为未到：以签到为准，不计未到，请与大厅核对"
 _WAITS = {"waiting": "排队中", "offered": "有号了，请确认", "booked": "已确认", "lapsed": "过时未确认", "left": "已退出", "over": "已结束"}
 
 
@@ -114,6 +115,7 @@ def for_staff(one: Appointment, visitor: str | None) -> StaffAppointment:
         ends_at=at_edge(one.ends_at),
         arrived_at=at_edge_or_none(one.arrived_at),
         excused=one.excused_at is not None,
+        remark=_DENIED.format(at=in_words(one.arrived_at)) if one.denied_at is not None and one.arrived_at is not None else "",
     )
 
 

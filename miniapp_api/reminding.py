@@ -35,7 +35,7 @@ AHEAD = timedelta(days=90)  # a licence that ends later is planted when it is re
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """An appointment as its reminder tells it. `number`: the one called at the window."""
+    """An appointment as its reminder tells it. `number`: the one called at the window. `acting_id`: who booked it for them, if somebody did."""
 
     appointment_id: str
     person_id: str
@@ -43,6 +43,7 @@ class Booked:
     at: datetime
     place: str
     number: str
+    acting_id: str | None = None
 
 
 async def plant_for_case(deps: Deps, tx: Tx, row: Mapping[str, Any]) -> None:
@@ -78,7 +79,10 @@ async def licences_read(deps: Deps, person_id: str, subject_key: str, licences: 
 async def plant_for_appointment(deps: Deps, tx: Tx, booked: Booked) -> None:
     """Called by the story that makes an appointment, in its transaction. One made after the evening before has no reminder: it was just made."""
     about = {"appointment_id": booked.appointment_id, "item": booked.item_name, "place": booked.place, "number": booked.number}
-    await plant(deps, tx, [(booked.at, reminders.APPOINTMENT, booked.appointment_id, booked.person_id, about)])
+    whom = {booked.appointment_id: booked.person_id}
+    if booked.acting_id is not None:
+        whom[f"{booked.appointment_id}:acting"] = booked.acting_id
+    await plant(deps, tx, [(booked.at, reminders.APPOINTMENT, thing, person_id, about) for thing, person_id in whom.items()])
 
 
 async def give_up_appointment(deps: Deps, tx: Tx, appointment_id: str) -> None:

@@ -204,6 +204,7 @@ class StaffAppointment(Told):
     ends_at: str
     arrived_at: str | None
     excused: bool
+    remark: str = Field(description="要窗口核对的事；没有则为空")
 
 
 class StaffAppointments(Told):

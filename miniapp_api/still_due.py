@@ -8,6 +8,7 @@ from cases.licences import is_valid
 from cases.moves import projection_of
 from core.licences import Licence
 from core.subjects import person_key
+from miniapp_api.appointment_whom import is_concerned
 from miniapp_api.wiring import Deps
 from notify import reminder_messages, reminders
 from notify.reminders import Watch
@@ -53,9 +54,12 @@ async def _licence(deps: Deps, watch: Watch, at: datetime) -> Found:
     return _dated(watch, licence.expires_at, reminder_messages.licence_expiring(licence.name, watch.due_at))
 
 
-async def _appointment(_: Deps, watch: Watch, __: datetime) -> Found:
-    """The watch itself says so: whoever cancels an appointment gives it up in the same write."""
+async def _appointment(deps: Deps, watch: Watch, _: datetime) -> Found:
+    """The watch itself says so: whoever cancels an appointment gives it up in the same write. Whoever may act for the visitor no more is told nothing."""
     about = watch.about
+    one = await deps.appointing.store.appointment(about["appointment_id"])
+    if one is not None and not await is_concerned(deps, one.who, watch.person_id):
+        return "over"
     return reminder_messages.appointment_tomorrow(about["appointment_id"], about["item"], watch.due_at, about["place"], about["number"])
 
 

@@ -10,7 +10,7 @@ _MOMENTS = ("created_at", "starts_at", "ends_at", "arrived_at", "excused_at", "e
 _APPOINTMENT = ("item_name", "case_no", "hall", "number", "state", "note", *_MOMENTS)
 _KEPT = (
     *("item_code", "item_name", "slot_id", "hall", "number", "state", "version", "problem", "replaces", "moved_to", "off_at", "tried_at"),
-    *("excused_by", *_MOMENTS),
+    *("excused_by", "denied_at", "department", "region", *_MOMENTS),
 )
 _WAIT = ("item_name", "first", "last", "state", "offer", "created_at")
 _IDS = ("person_id", "visitor_id", "resident_id", "subject_key")

@@ -6,6 +6,7 @@ from appointments import arriving
 from appointments.slots import day_span
 from appointments.values import Appointment
 from kit.clock import BEIJING, at_edge, at_edge_or_none, in_words, now
+from miniapp_api import appointment_at_window
 from miniapp_api.appointment_changed import work_of
 from miniapp_api.appointment_view import for_staff, hall_entry
 from miniapp_api.gate import Call, Routes
@@ -18,7 +19,8 @@ routes = Routes()
 
 @routes.add("POST", "/staff/v1/appointments/check-in", who="staff", may="appointments.handle", summary="扫预约码签到", body=CheckIn, reply=CheckedIn)
 async def check_in(call: Call) -> CheckedIn:
-    arrival = await arriving.check_in(work_of(call.deps), call.deps.keys, call.body.code, call.body.hall_id)
+    shown = await appointment_at_window.of_code(call, call.body.code)
+    arrival = await arriving.check_in(work_of(call.deps), shown, call.body.hall_id)
     one = arrival.appointment
     call.acted_on(one.id)
     came = in_words(one.arrived_at) if one.arrived_at else "此前"
@@ -41,15 +43,15 @@ async def check_in(call: Call) -> CheckedIn:
     "/staff/v1/appointments",
     who="staff",
     may="appointments.read",
-    summary="一天的预约，可按大厅",
+    summary="本部门本区划一天的预约，可按大厅",
     query=StaffAppointmentsQuery,
     reply=StaffAppointments,
 )
 async def listed(call: Call) -> StaffAppointments:
     query: StaffAppointmentsQuery = call.query
     day = date.fromisoformat(query.date) if query.date else now().astimezone(BEIJING).date()
-    found = await call.deps.appointing.store.of_day(day_span(day, day), query.hall, place(query.cursor), query.limit)
-    after = cursor(found[-1].starts_at, found[-1].id) if len(found) == query.limit else None
+    found, last = await appointment_at_window.listed(call, day_span(day, day), query.hall, place(query.cursor), query.limit)
+    after = cursor(last.starts_at, last.id) if last is not None else None
     return StaffAppointments(items=[for_staff(one, await _visitor(call, one)) for one in found], next_cursor=after)
 
 
@@ -63,7 +65,8 @@ async def listed(call: Call) -> StaffAppointments:
     reply=StaffAppointment,
 )
 async def excuse(call: Call, appointment_id: str) -> StaffAppointment:
-    one = await arriving.excuse(work_of(call.deps), appointment_id, call.body.reason, call.staff.id)
+    own = await appointment_at_window.own(call, appointment_id)
+    one = await arriving.excuse(work_of(call.deps), own.id, call.body.reason, call.staff.id)
     return for_staff(one, await _visitor(call, one))
 
 
