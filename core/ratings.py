@@ -12,7 +12,7 @@ from core.subjects import PersonId
 
 Stage = Literal["acceptance", "result"]  # 受理环节 | 办结环节
 Grade = Annotated[int, Field(ge=1, le=5, strict=True)]  # 5 非常满意 … 1 非常不满意
-RectificationState = Literal["open", "rectified", "mistaken"]  # mistaken: an appeal was upheld, it counts no more
+RectificationState = Literal["rectified", "unsatisfied", "mistaken"]
 
 
 class RatingAsk(Frozen):
@@ -30,7 +30,10 @@ class RatingAsk(Frozen):
 
 
 class RectificationOutcome(Frozen):
-    """How a bad rating ended. `text`: the department's reply, or why it was mistaken."""
+    """How a bad rating ended, for good. `text`: the department's reply, or why it was mistaken.
+
+    unsatisfied: answered twice, and whoever rated still does not call it put right. mistaken: an appeal was upheld, it counts no more.
+    """
 
     state: RectificationState
     text: Text

@@ -73,7 +73,7 @@ async def _write(call: Call, tx: Tx, made: Rating) -> None:
     await rating_told.put(deps, tx, rating_told.RATE, made.id, made.rated_at)
     if made.is_bad:
         dues = machine.opening(deps.workdays.current, deps.rating.terms, made.rated_at)
-        await deps.rating.store.rectifications.open(tx, made.id, (made.about.request_id, made.about.department), dues, made.rated_at)
+        await deps.rating.store.rectifications.open(tx, made.id, made.about, dues, made.rated_at)
 
 
 async def decline(call: Call, case_no: str, stage: Stage) -> None:
@@ -131,7 +131,8 @@ def _reached(case: Mapping[str, Any], stage: Stage) -> Any:
 async def _about(call: Call, case: dict[str, Any]) -> About:
     item = await item_as_filed(call.deps.content, case) or {}
     department = (item.get("department") or {}).get("name")
-    return About(case["case_no"], case["_id"], case["item_code"], case["item_name"], department, case["subject_key"])
+    region = (item.get("region") or {}).get("code")
+    return About(case["case_no"], case["_id"], case["item_code"], case["item_name"], department, case["subject_key"], region)
 
 
 def _check_indicators(given: Given, channel: str) -> None:

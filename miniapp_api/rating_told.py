@@ -49,7 +49,7 @@ async def tell_outcome(deps: Deps, row: Row) -> None:
 
 
 def outcome_of(ended: Rectification) -> RectificationOutcome | None:
-    """`open`: it was closed, and whoever rated still does not call it put right."""
+    """None: it has not ended."""
     if ended.closed_at is None:
         return None
     if ended.state is State.UPHELD:
@@ -58,7 +58,7 @@ def outcome_of(ended: Rectification) -> RectificationOutcome | None:
     if ended.state not in CLOSED:
         return None
     text = ended.replies[-1].text if ended.replies else ""
-    return RectificationOutcome(state="open" if ended.state is State.CLOSED_UNSATISFIED else "rectified", text=text, at=ended.closed_at)
+    return RectificationOutcome(state="unsatisfied" if ended.state is State.CLOSED_UNSATISFIED else "rectified", text=text, at=ended.closed_at)
 
 
 async def _made_known(deps: Deps, rating: Rating, row: Row | None, *, look_first: bool) -> None:

@@ -6,7 +6,7 @@ from kit.clock import now
 from kit.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from kit.log import mask
 from kit.mongo import Tx
-from miniapp_api import rating_department, rating_told, telling
+from miniapp_api import rating_department, rating_told, staff_places, telling
 from miniapp_api.gate import Call
 from miniapp_api.may import may_do
 from miniapp_api.wiring import Deps
@@ -14,11 +14,11 @@ from notify import rating_messages
 from notify.rating_messages import What
 from ratings import machine
 from ratings.machine import Act
-from ratings.store import which_departments
 from ratings.values import CLOSED, STATE_WORDS, Appeal, Decision, Published, Rating, Rectification, Reply, State, Word
-from staff.roles import ALL
+from staff.roles import Permission
 
 Both = tuple[Rectification, Rating]
+SEES_ALL: frozenset[Permission] = frozenset({"ratings.supervise"})
 _TOLD: dict[State, What] = {
     State.UPHELD: "upheld",
     State.CLOSED_SATISFIED: "closed_satisfied",
@@ -27,16 +27,10 @@ _TOLD: dict[State, What] = {
 }
 
 
-def departments(call: Call) -> Any:
-    """Whose ratings a member of staff sees: a supervisor all (None), a department its own."""
-    return None if "ratings.supervise" in call.staff.permissions else which_departments(call.staff.scope.departments, ALL)
-
-
 async def own(call: Call, own_id: str) -> Both:
-    """One of another department is not told from one that is not there."""
+    """One of another department or region is not told from one that is not there."""
     seen, rating = await _both(call.deps, own_id)
-    mine = departments(call)
-    if seen is None or rating is None or (mine is not None and seen.department not in mine):
+    if seen is None or rating is None or not staff_places.covers(call, SEES_ALL, seen.department, rating.about.region):
         raise NotFound("rectification_unknown", "没有找到这件差评整改，请刷新列表")
     return seen, rating
 

@@ -238,8 +238,8 @@ class GradeCount(Told):
 class DepartmentRatings(Told):
     department: str | None
     count: int
-    grades: list[GradeCount]
-    satisfied_share: float | None = Field(description="基本满意及以上的比例")
+    grades: list[GradeCount] = Field(description="评价数太少、不单独公布时为空")
+    satisfied_share: float | None = Field(description="基本满意及以上的比例；没有评价，或评价数太少、不单独公布时为空")
     excluded: int = Field(description="申诉成立、不计入统计的")
 
 

@@ -1,10 +1,12 @@
-"""What the counts say: shares of grades, and which items are too few to be told of. Pure."""
+"""What the counts say: shares of grades, and which departments and items are too few to be told of. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ratings.values import GOOD_FROM, GRADES
+
+Key = tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -37,13 +39,21 @@ def gathered(rows: Iterable[Mapping[str, Any]], *by: str) -> dict[tuple[Any, ...
     return found
 
 
-def tellable(items: Mapping[tuple[Any, ...], Figures], fewest: int) -> set[tuple[Any, ...]]:
-    """Items (department first) of at least `fewest` ratings. Where one alone is left out, its department's sum would give it away: the next smallest goes too."""
-    told = {key for key, one in items.items() if one.count >= fewest}
-    for department in {key[0] for key in items}:
-        here = [key for key in items if key[0] == department]
-        hidden = [key for key in here if key not in told and items[key].count]
-        left = sorted((key for key in here if key in told), key=lambda key: (items[key].count, str(key)))
-        if len(hidden) == 1 and left:
-            told.discard(left[0])
-    return told
+def tellable(rows: Mapping[Key, Figures], fewest: int) -> set[Key]:
+    """Of one group, whose sum may be known: rows of at least `fewest` ratings.
+
+    What is left out could be had by subtraction: it is more than one row and at least `fewest` ratings together, or the next smallest go too.
+    """
+    told = sorted((key for key, one in rows.items() if one.count >= fewest), key=lambda key: (rows[key].count, str(key)))
+    hidden = [one.count for one in rows.values() if 0 < one.count < fewest]
+    while told and hidden and (len(hidden) < 2 or sum(hidden) < fewest):
+        hidden.append(rows[told.pop(0)].count)
+    return set(told)
+
+
+def tellable_items(items: Mapping[Key, Figures], departments: Collection[Any], fewest: int) -> set[Key]:
+    """Items (department first) of `departments`, those that are told of: the items of another one would add up to it."""
+    found: set[Key] = set()
+    for department in departments:
+        found |= tellable({key: one for key, one in items.items() if key[0] == department}, fewest)
+    return found

@@ -55,12 +55,13 @@ def step(one: Rectification, act: Act, calendar: Calendar, terms: Terms, at: dat
         state, turn = (State.CLOSED_UNSATISFIED, turn) if turn >= ROUNDS else (state, turn + 1)
     if state not in OPEN:
         return Step(state, turn, None)
-    return Step(state, turn, min(_next_due(one, act, calendar, terms, at), one.total_due_at))
+    return Step(state, turn, _next_due(one, act, calendar, terms, at))
 
 
 def _next_due(one: Rectification, act: Act, calendar: Calendar, terms: Terms, at: datetime) -> datetime:
+    """Nobody has longer than all of it may take, but for whoever is called back: a reply on the last evening, or after it, takes no day of theirs."""
     if act == "reply":
         return due(calendar, at, terms.call_back_days)
     if act == "unsatisfied" or one.state is State.TRIAGE:
-        return due(calendar, at, terms.reply_days)
+        return min(due(calendar, at, terms.reply_days), one.total_due_at)
     return one.due_at  # an appeal stops no clock

@@ -2,24 +2,25 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from kit.crypto import Keyring
 from kit.mongo import AFTER, ASCENDING, DESCENDING, IndexModel, Mongo, Tx
 from ratings.machine import Step
-from ratings.values import CLOSED, OPEN, Appeal, Decision, Published, Rectification, Reply, State
+from ratings.values import CLOSED, OPEN, About, Appeal, Decision, Published, Rectification, Reply, State
 
 ROWS = [
     IndexModel([("state", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)], name="due_first"),
     IndexModel([("department", ASCENDING), ("state", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)], name="due_first_of_department"),
+    IndexModel([("region", ASCENDING), ("state", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)], name="due_first_of_region"),
     IndexModel([("published.at", DESCENDING)], name="published", partialFilterExpression={"published.at": {"$type": "date"}}),
     IndexModel([("request_id", ASCENDING)], name="of_case"),
     IndexModel([("opened_at", ASCENDING)], name="by_age"),
     IndexModel([("closed_at", ASCENDING)], name="by_end"),
 ]
-Departments = Collection[str] | None  # None: all
+Places = Mapping[Literal["department", "region"], Collection[str]]  # what each may be; one that is not named: anything
 Place = tuple[datetime, str] | None
 _SEALED = ("note", "replies", "appeal", "decision", "words")
 
@@ -29,13 +30,13 @@ class Rectifications:
         self._rows = mongo["rectifications"]
         self._keys = keys
 
-    async def open(self, tx: Tx, own: str, about: tuple[str, str | None], dues: tuple[datetime, datetime], at: datetime) -> None:
-        """`about`: request id, department; `dues`: of the first step, of all."""
-        request_id, department = about
+    async def open(self, tx: Tx, own: str, about: About, dues: tuple[datetime, datetime], at: datetime) -> None:
+        """`dues`: of the first step, of all. The region stays the rated item's, whatever department has it later."""
         row = {
             "_id": own,
-            "request_id": request_id,
-            "department": department,
+            "request_id": about.request_id,
+            "department": about.department,
+            "region": about.region,
             "state": State.TRIAGE.value,
             "revision": 1,
             "round": 1,
@@ -78,11 +79,9 @@ class Rectifications:
         change = {"late": True, "lates": {"$add": ["$lates", 1]}, "escalated_at": {"$ifNull": ["$escalated_at", at]}}
         return int((await self._rows.update_many(overdue, [{"$set": change}])).modified_count)
 
-    async def listed(
-        self, departments: Departments, states: Collection[State], overdue_at: datetime | None, last: Place, limit: int
-    ) -> list[Rectification]:
+    async def listed(self, places: Places, states: Collection[State], overdue_at: datetime | None, last: Place, limit: int) -> list[Rectification]:
         """What is due first comes first, after `last` (due_at, id). `overdue_at`: only what was due before."""
-        wanted: dict[str, Any] = of_departments(departments) | {"state": {"$in": [one.value for one in states]}}
+        wanted: dict[str, Any] = within(places) | {"state": {"$in": [one.value for one in states]}}
         wanted |= {"due_at": {"$lt": overdue_at}} if overdue_at is not None else {}
         if last is not None:
             wanted["$or"] = [{"due_at": {"$gt": last[0]}}, {"due_at": last[0], "_id": {"$gt": last[1]}}]
@@ -133,9 +132,9 @@ class Rectifications:
         )
 
 
-def of_departments(departments: Departments) -> dict[str, Any]:
-    """None: all of them."""
-    return {} if departments is None else {"department": {"$in": sorted(departments)}}
+def within(places: Places) -> dict[str, Any]:
+    """For the database. What has no region is in none."""
+    return {name: {"$in": sorted(given)} for name, given in places.items()}
 
 
 def _timed(kept: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Every query of ratings: given once for a case and stage, declined, told to the core, counted."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from kit.clock import now
 from kit.crypto import Keyring
 from kit.mongo import ASCENDING, DESCENDING, IndexModel, Mongo, Tx
 from ratings import rectification_store
-from ratings.rectification_store import Departments, Place, Rectifications, of_departments
+from ratings.rectification_store import Place, Places, Rectifications, within
 from ratings.values import About, AtCore, Given, Rating, Stage
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
@@ -16,6 +16,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("request_id", ASCENDING), ("stage", ASCENDING)], unique=True, name="once_for_a_stage"),
         IndexModel([("rated_at", DESCENDING), ("_id", DESCENDING)], name="newest"),
         IndexModel([("department", ASCENDING), ("rated_at", DESCENDING), ("_id", DESCENDING)], name="newest_of_department"),
+        IndexModel([("region", ASCENDING), ("rated_at", DESCENDING), ("_id", DESCENDING)], name="newest_of_region"),
         IndexModel([("at_core", ASCENDING), ("rated_at", DESCENDING)], name="of_core", partialFilterExpression={"at_core": "refused"}),
         IndexModel([("subject_key", ASCENDING)], name="of_subject"),
         IndexModel([("person_id", ASCENDING)], name="of_person"),
@@ -48,6 +49,7 @@ class Ratings:
             "item_code": about.item_code,
             "item_name": about.item_name,
             "department": about.department,
+            "region": about.region,
             "subject_key": about.subject_key,
             "stage": given.stage,
             "grade": given.grade,
@@ -79,9 +81,9 @@ class Ratings:
     async def of_ids(self, owns: Sequence[str]) -> dict[str, Rating]:
         return {row["_id"]: self._rating(row) async for row in self._ratings.find({"_id": {"$in": list(owns)}})}
 
-    async def listed(self, departments: Departments, at_core: AtCore | None, last: Place, limit: int) -> list[Rating]:
-        """The newest first, after `last` (rated_at, id). `departments` None: all."""
-        wanted: dict[str, Any] = of_departments(departments) | ({"at_core": at_core} if at_core else {})
+    async def listed(self, places: Places, at_core: AtCore | None, last: Place, limit: int) -> list[Rating]:
+        """The newest first, after `last` (rated_at, id)."""
+        wanted: dict[str, Any] = within(places) | ({"at_core": at_core} if at_core else {})
         if last is not None:
             wanted["$or"] = [{"rated_at": {"$lt": last[0]}}, {"rated_at": last[0], "_id": {"$lt": last[1]}}]
         found = self._ratings.find(wanted).sort([("rated_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
@@ -128,13 +130,9 @@ class Ratings:
         return sorted(rows, key=lambda row: [str(row[name] or "") for name in group])
 
     def _rating(self, row: Mapping[str, Any]) -> Rating:
-        about = About(*(row[name] for name in ("case_no", "request_id", "item_code", "item_name", "department", "subject_key")))
+        named = {name: row[name] for name in ("case_no", "request_id", "item_code", "item_name", "department", "subject_key")}
+        about = About(**named, region=row.get("region"))
         text = self._keys.open(row["text"], f"ratings/text/{row['_id']}")
         given = Given(row["stage"], row["grade"], tuple(row["indicators"]), text)
         facts = {name: row[name] for name in ("person_id", "resident_id", "by_agent", "channel", "rated_at", "at_core", "core_reason", "excluded")}
         return Rating(row["_id"], about, given, **facts, is_nobodys="pseudonymised_at" in row)
-
-
-def which_departments(scope: Collection[str], everything: str) -> Departments:
-    """None: all of them."""
-    return None if everything in scope else frozenset(scope)

@@ -21,7 +21,10 @@ _Days = Annotated[int, Field(ge=1, le=365)]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A city's own limits. Days of a rectification are working days; `open_days` are calendar days after the stage."""
+    """A city's own limits. Days of a rectification are working days; `open_days` are calendar days after the stage.
+
+    `total_days` bound every step but the call-back, which has its own whole.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -30,7 +33,7 @@ class Terms:
     reply_days: _Days = 5
     call_back_days: _Days = 3
     total_days: _Days = 15
-    fewest: Annotated[int, Field(ge=2, le=100)] = 5  # figures about fewer ratings of one item are not published
+    fewest: Annotated[int, Field(ge=2, le=100)] = 5  # figures about fewer ratings of one item or department are not published
 
 
 class State(StrEnum):
@@ -60,7 +63,7 @@ STATE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is rated. `department` None: the item names none, and the supervisor decides who answers."""
+    """What is rated. `department` None: the item names none, and the supervisor decides who answers. `region`: the item's division code."""
 
     case_no: str
     request_id: str
@@ -68,6 +71,7 @@ class About:
     item_name: str
     department: str | None
     subject_key: str
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sandbox.once import digest, is_id, is_text, wrong
 
 Json = dict[str, Any]
 REACHED = {"acceptance": ("accepted",), "result": ("approved", "rejected", "issued")}
-ENDS = ("open", "rectified", "mistaken")
+ENDS = ("rectified", "unsatisfied", "mistaken")
 _INDICATOR = re.compile(r"[a-z_]{2,40}")
 _ASK: dict[str, Callable[[Any], bool]] = {
     "rating_id": is_id,
@@ -75,7 +75,7 @@ class CoreRatings:
         return refused(404, "unknown_rating", "没有这个评价") if kept is None else json(kept["told"])
 
     async def end(self, request: Request, rating_id: str) -> HTTPResponse:
-        """POST /core/v1/ratings/{rating_id}/outcome {state, text, at}: the rating; `open` may be followed by another, anything else stays."""
+        """POST /core/v1/ratings/{rating_id}/outcome {state, text, at}: the rating. It stays as it was first told."""
         asked, kept = body_of(request), self._book.get("rating", rating_id)
         bad = [name for name, fits in _OUTCOME.items() if not fits(asked.get(name))]
         if bad or request.headers.get("idempotency-key") != rating_id:
@@ -85,7 +85,7 @@ class CoreRatings:
         before = kept["told"]["outcome"]
         if before is not None and (before["state"], before["text"]) == (asked["state"], asked["text"]):
             return json(kept["told"])
-        if before is not None and before["state"] != "open":
+        if before is not None:
             return refused(409, "outcome_known", "这个评价已经有了另一个结果")
         told = {**kept["told"], "outcome": {name: asked[name] for name in _OUTCOME}}
         with self._book.together():

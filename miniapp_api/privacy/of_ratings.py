@@ -12,7 +12,7 @@ from miniapp_api.privacy.of_people import CIVIL, THREE_YEARS
 
 _RATING = ("_id", "case_no", "item_name", "stage", "grade", "indicators", "by_agent", "channel", "rated_at", "excluded")
 _KEPT = (
-    *("case_no", "request_id", "item_code", "item_name", "department", "stage", "grade", "indicators"),
+    *("case_no", "request_id", "item_code", "item_name", "department", "region", "stage", "grade", "indicators"),
     *("by_agent", "channel", "rated_at", "at_core", "core_reason", "excluded"),
 )
 _IDS = ("person_id", "resident_id", "subject_key")

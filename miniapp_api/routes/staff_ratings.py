@@ -2,7 +2,7 @@
 
 from kit.clock import now
 from kit.errors import FieldError, Invalid
-from miniapp_api import rectifying
+from miniapp_api import rectifying, staff_places
 from miniapp_api.gate import Call, Routes
 from miniapp_api.page_place import cursor, place
 from miniapp_api.rating_view import for_staff, rectification_entry
@@ -26,11 +26,19 @@ _PATH = "/staff/v1/rectifications/<own_id:str>"
 
 
 @routes.add(
-    "GET", "/staff/v1/ratings", who="staff", may="ratings.read", summary="评价，新的在前；部门只见自己的", query=StaffRatingQuery, reply=StaffRatings
+    "GET",
+    "/staff/v1/ratings",
+    who="staff",
+    may="ratings.read",
+    summary="评价，新的在前；部门只见自己部门、自己区划的",
+    query=StaffRatingQuery,
+    reply=StaffRatings,
 )
 async def listed(call: Call) -> StaffRatings:
     query: StaffRatingQuery = call.query
-    rows = await call.deps.rating.store.listed(rectifying.departments(call), query.at_core or None, place(query.cursor), query.limit)
+    rows = await call.deps.rating.store.listed(
+        staff_places.places(call, rectifying.SEES_ALL), query.at_core or None, place(query.cursor), query.limit
+    )
     after = cursor(rows[-1].rated_at, rows[-1].id) if len(rows) == query.limit else None
     return StaffRatings(items=[await for_staff(call.deps, one) for one in rows], next_cursor=after)
 
@@ -40,14 +48,15 @@ async def listed(call: Call) -> StaffRatings:
     "/staff/v1/rectifications",
     who="staff",
     may="ratings.read",
-    summary="差评整改，先到期的在前；部门只见自己的",
+    summary="差评整改，先到期的在前；部门只见自己部门、自己区划的",
     query=RectificationQuery,
     reply=RectificationsPage,
 )
 async def rectifications(call: Call) -> RectificationsPage:
     query: RectificationQuery = call.query
     overdue_at, last, store = now() if query.overdue else None, place(query.cursor), call.deps.rating.store
-    rows = await store.rectifications.listed(rectifying.departments(call), _states(query), overdue_at, last, query.limit)
+    mine = staff_places.places(call, rectifying.SEES_ALL)
+    rows = await store.rectifications.listed(mine, _states(query), overdue_at, last, query.limit)
     ratings = await store.of_ids([one.id for one in rows])
     after = cursor(rows[-1].due_at, rows[-1].id) if len(rows) == query.limit else None
     return RectificationsPage(

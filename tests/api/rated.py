@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from staff.roles import Scope
+from staff.roles import ALL, Scope
 from tests.api.applying import FORM, make_item
 from tests.api.desk import Desk, make_desk
 from tests.api.house import Answer, House, Json, Resident, make_resident, until
@@ -54,7 +54,7 @@ class Rated:
     async def clerk(self) -> Desk:
         """Of the department whose item it is."""
         if "department" not in self.desks:
-            self.desks["department"] = await make_desk(self.house, "department", scope=Scope(frozenset({self.department}), frozenset()))
+            self.desks["department"] = await make_desk(self.house, "department", scope=Scope(frozenset({self.department}), frozenset({ALL})))
         return self.desks["department"]
 
     async def look(self, own: str) -> Json:

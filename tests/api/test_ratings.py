@@ -8,10 +8,10 @@ import pytest
 
 from kit.clock import now
 from miniapp_api import rectifying
-from staff.roles import Scope
+from staff.roles import ALL, Scope
 from tests.api.applying import FORM, make_item, put_item
 from tests.api.desk import make_desk
-from tests.api.house import House, make_resident, until
+from tests.api.house import House, Json, make_resident, until
 from tests.api.persons import grant
 from tests.api.planted import inside
 from tests.api.rated import Rated, make_rated
@@ -252,13 +252,38 @@ async def test_another_department_sees_and_does_nothing(house: House) -> None:
     rated = await make_rated(house)
     own = await rated.bad()
     await rated.acted(own, "triage", to=rated.department)
-    other = await make_desk(house, "department", scope=Scope(frozenset({"别的局"}), frozenset()))
+    other = await make_desk(house, "department", scope=Scope(frozenset({"别的局"}), frozenset({ALL})))
     for path in ("/staff/v1/ratings", "/staff/v1/rectifications"):
         assert (await other.api("GET", path)).json["items"] == []
     assert (await rated.act(own, "reply", desk=other, text="不是我们的")).json["code"] == "rectification_unknown"
     assert own in [one["id"] for one in (await (await rated.clerk()).api("GET", "/staff/v1/ratings")).json["items"]]
     window = await make_desk(house, "window")
     assert (await window.api("GET", "/staff/v1/ratings")).status == 403
+
+
+@pytest.mark.parametrize("departments", ["own", ALL])
+async def test_a_department_of_one_region_sees_what_was_rated_there_alone(house: House, departments: str) -> None:
+    here, there, nowhere = [
+        await _rated_in(house, region) for region in ({"code": "440703", "name": "蓬江区"}, {"code": "440704", "name": "江海区"}, None)
+    ]
+    desk = await make_desk(house, "department", scope=Scope(frozenset({here[0].department if departments == "own" else ALL}), frozenset({"440703"})))
+    for path in ("/staff/v1/ratings?limit=100", "/staff/v1/rectifications?limit=100"):
+        seen = {one["id"] for one in (await desk.api("GET", path)).json["items"]}
+        assert here[1] in seen and not seen & {there[1], nowhere[1]}, path
+    for (rated, own), status in ((here, 200), (there, 404), (nowhere, 404)):
+        assert (await desk.api("GET", f"/staff/v1/rectifications/{own}")).status == status
+        assert (await rated.act(own, "reply", desk=desk, text="已整改")).status == (status if status == 404 else 409)
+    nobody = await make_desk(house, "department", scope=Scope(frozenset({ALL}), frozenset()))
+    assert (await nobody.api("GET", "/staff/v1/ratings")).json["items"] == []
+    supervisor = await here[0].supervisor()
+    assert {here[1], there[1], nowhere[1]} <= {one["id"] for one in (await supervisor.api("GET", "/staff/v1/ratings?limit=100")).json["items"]}
+
+
+async def _rated_in(house: House, region: Json) -> tuple[Rated, str]:
+    """(a case of an item there, its bad rating); all of one department."""
+    item = await make_item(house, FORM, [], name="评价测试事项", region=region, department={"name": "临江市分区测试局"})
+    rated = await make_rated(house, item=item)
+    return rated, await rated.bad()
 
 
 async def test_staff_never_learn_who_rated(house: House) -> None:
@@ -284,13 +309,20 @@ async def test_what_is_published_was_approved_and_names_nobody(house: House) -> 
     assert not any(one.encode() in answer.body for one in (rated.resident.person["name"], rated.case_no, own, "我的原话"))
 
 
-async def test_few_ratings_of_an_item_are_in_no_figure_of_it(house: House) -> None:
-    rated = await make_rated(house)
+async def test_few_ratings_are_in_no_figure_of_their_item_nor_of_their_department(house: House) -> None:
+    item = await make_item(house, FORM, [], name="评价测试事项", department={"name": f"临江市{uuid.uuid4().hex[:8]}局"})
+    rated = await make_rated(house, item=item)
     assert (await rated.rate(4)).status == 201
     month = (await house.api("GET", "/open/v1/ratings")).json
     assert rated.item["code"] not in [one["item_code"] for one in month["items"]] and month["items_suppressed"] >= 1
     (own,) = [one for one in month["departments"] if one["department"] == rated.department]
-    assert own["count"] == sum(one["count"] for one in own["grades"]) >= 1
+    assert (own["count"], own["grades"], own["satisfied_share"]) == (1, [], None)
+    await _rated_by_many(rated, 4)
+    month = (await house.api("GET", "/open/v1/ratings")).json
+    (own,) = [one for one in month["departments"] if one["department"] == rated.department]
+    hidden = [one["count"] for one in month["departments"] if one["count"] and not one["grades"]]
+    assert own["count"] == 5 and (own["grades"] == [] or sum(one["count"] for one in own["grades"]) == 5)
+    assert len(hidden) != 1 and (not hidden or sum(hidden) >= 5 or not [one for one in month["departments"] if one["grades"]])
     assert (await house.api("GET", "/open/v1/ratings?month=2024-02")).json["departments"] == []
     assert (await house.api("GET", "/open/v1/ratings?month=2024-13")).status == 422
 
@@ -323,7 +355,7 @@ async def test_twice_unsatisfied_closes_it_as_it_is(house: House) -> None:
         done = await rated.acted(own, "call-back", by_phone=True, satisfied=False, note="仍不满意")
         assert done["state"] == state
     assert (await rated.called_back(own, True)).json["code"] == "rectification_moved"
-    await rated.until_ended_at_core(own, "open")
+    await rated.until_ended_at_core(own, "unsatisfied")
 
 
 async def test_a_core_that_is_away_or_forgets_loses_no_rating_and_gets_it_once(house: House) -> None:
@@ -338,6 +370,15 @@ async def test_a_core_that_is_away_or_forgets_loses_no_rating_and_gets_it_once(h
 
     await until(known, 40)
     assert len(await rated.given(answer.json["id"])) == 1
+
+
+async def _rated_by_many(rated: Rated, count: int) -> None:
+    """As so many others would have left it."""
+    async with inside(rated.house.stack) as deps:
+        row = await deps.mongo["ratings"].find_one({"item_code": rated.item["code"]})
+        assert row is not None
+        more = [{**row, "_id": f"rt_{uuid.uuid4().hex[:26]}", "request_id": f"rq_{uuid.uuid4().hex}"} for _ in range(count)]
+        await deps.mongo["ratings"].insert_many([{**one, "text": deps.keys.seal("", f"ratings/text/{one['_id']}")} for one in more])
 
 
 async def _closed(rated: Rated) -> str:

@@ -86,7 +86,7 @@ class House:
         async def write(tx: Tx) -> None:
             await self.store.add(tx, made)
             await rating_told.put(self.deps, tx, rating_told.RATE, own, made.rated_at)
-            await self.store.rectifications.open(tx, own, ("case_1", "人社局"), dues, made.rated_at)
+            await self.store.rectifications.open(tx, own, about, dues, made.rated_at)
             if dies:
                 raise Crash
 
@@ -159,7 +159,7 @@ async def test_a_refusal_is_kept_and_seen_and_not_asked_again(here: House) -> No
     here.core.refuse = "already_rated"
     await here.work_all()
     assert await at_core(here) == ("refused", "already_rated")
-    assert [one.id for one in await here.store.listed(None, "refused", None, 10)] == ["rt_1"]
+    assert [one.id for one in await here.store.listed({}, "refused", None, 10)] == ["rt_1"]
     assert await here.outbox.state(f"{rating_told.RATE}:rt_1") == "done"
     await here.upheld()
     await here.work_all()

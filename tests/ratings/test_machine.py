@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.workdays import built_in, day_of
-from ratings.machine import MOVES, ROUNDS, Act, opening, step
+from ratings.machine import MOVES, ROUNDS, Act, due, opening, step
 from ratings.values import OPEN, Appeal, Rectification, State, Terms
 
 CALENDAR, TERMS = built_in(), Terms()
@@ -67,7 +67,11 @@ def test_whatever_is_tried_it_stays_in_order_and_ends(tries: list[tuple[Act, flo
             continue
         assert one.state in AFTER[act]
         assert 1 <= moved.round <= ROUNDS and moved.round >= one.round
-        assert moved.due_at <= moved.total_due_at == one.total_due_at
+        assert moved.total_due_at == one.total_due_at
+        if moved.state is State.CALL_BACK:
+            assert moved.due_at == due(CALENDAR, at, TERMS.call_back_days), "whole, whatever the total"
+        elif moved.state in OPEN:
+            assert moved.due_at <= moved.total_due_at
         assert (moved.closed_at is None) == (moved.state in OPEN)
         assert act != "unreached" or at > one.due_at
         assert act not in ("appeal", "dismiss") or moved.due_at == one.due_at
@@ -98,6 +102,24 @@ def test_the_second_unsatisfied_word_closes_it() -> None:
     assert first is not None and (first.state, first.round, first.closes) == (State.WITH_DEPARTMENT, 2, False)
     last = step(make_one(State.CALL_BACK, round=2), "unsatisfied", CALENDAR, TERMS, later)
     assert last is not None and (last.state, last.due_at) == (State.CLOSED_UNSATISFIED, None)
+
+
+@pytest.mark.parametrize("after", [timedelta(seconds=-1), timedelta(days=9)])
+def test_a_reply_on_the_last_evening_or_after_it_takes_no_day_of_the_call_back(after: timedelta) -> None:
+    one = make_one(State.WITH_DEPARTMENT)
+    at = one.total_due_at + after
+    answered = done(one, "reply", at)
+    assert answered is not None and answered.state is State.CALL_BACK
+    assert CALENDAR.between(day_of(at), day_of(answered.due_at)).days == TERMS.call_back_days and answered.due_at > one.total_due_at
+    assert done(answered, "unreached", at + timedelta(seconds=2)) is None and done(answered, "unreached", answered.due_at) is None
+    ended = done(answered, "unreached", answered.due_at + timedelta(milliseconds=1))
+    assert ended is not None and ended.state is State.CLOSED_UNREACHED
+
+
+def test_what_goes_back_after_the_whole_time_is_late_at_once() -> None:
+    one = make_one(State.CALL_BACK)
+    again = done(one, "unsatisfied", one.total_due_at + timedelta(days=1))
+    assert again is not None and again.due_at == one.total_due_at and again.is_overdue(one.total_due_at + timedelta(days=1))
 
 
 def test_another_department_gets_no_new_days() -> None:

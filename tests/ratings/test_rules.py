@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from ratings.figures import gathered, tellable
+from ratings.figures import gathered, tellable, tellable_items
 from ratings.indicators import INDICATORS, offered
 from ratings.stages import opening, reached_at
 from ratings.values import GRADES, Terms
@@ -69,9 +69,33 @@ counted = st.dictionaries(st.tuples(st.sampled_from("AB"), st.sampled_from("1234
 
 @given(counted)
 def test_no_figure_of_few_can_be_had_by_subtraction(counts: dict[tuple[str, str], int]) -> None:
-    items = gathered([row(department, item, 4, count) for (department, item), count in counts.items()], "department", "item_code")
-    told = tellable(items, 5)
-    assert all(items[key].count >= 5 for key in told)
-    for department in "AB":
-        hidden = [key for key, one in items.items() if key[0] == department and key not in told and one.count]
-        assert len(hidden) != 1 or not [key for key in told if key[0] == department]
+    rows = [row(department, item, 4, count) for (department, item), count in counts.items()]
+    items, departments = gathered(rows, "department", "item_code"), gathered(rows, "department")
+    open_departments = tellable(departments, 5)
+    told = tellable_items(items, [name for (name,) in open_departments], 5)
+    for group, shown in (
+        (departments, open_departments),
+        *(({key: one for key, one in items.items() if key[0] == name}, {key for key in told if key[0] == name}) for (name,) in open_departments),
+    ):
+        assert all(group[key].count >= 5 for key in shown)
+        hidden = [one.count for key, one in group.items() if key not in shown and one.count]
+        assert not hidden or not shown or (len(hidden) > 1 and sum(hidden) >= 5)
+    assert all((department,) in open_departments for department, _ in told), "the items of one that is hidden would add up to it"
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ([3], []),
+        ([5], [5]),
+        ([9, 9], [9, 9]),
+        ([9, 7, 1], [9]),  # the one would be the sum less the others
+        ([9, 2, 1], []),  # three, together, are still a few
+        ([9, 3, 2], [9]),
+        ([9, 1], []),
+        ([9, 0], [9]),
+    ],
+)
+def test_what_is_hidden_is_hidden_with_enough_others(counts: list[int], told: list[int]) -> None:
+    departments = gathered([row(f"D{n}", "1", 5, count) for n, count in enumerate(counts)], "department")
+    assert sorted((departments[key].count for key in tellable(departments, 5)), reverse=True) == told

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -125,21 +126,30 @@ async def test_a_refusal_says_which(outside: Outside, ratings: CoreRatings) -> N
 # how it ended
 
 
-async def test_the_outcome_of_a_bad_one_stays_as_it_was_first_told(outside: Outside, ratings: CoreRatings) -> None:
+@pytest.mark.parametrize("state", ["rectified", "unsatisfied"])
+async def test_the_outcome_of_a_bad_one_stays_as_it_was_first_told(
+    outside: Outside, ratings: CoreRatings, state: Literal["rectified", "unsatisfied"]
+) -> None:
     person = await outside.person()
     own = (await ratings.rate(rating(await ended(outside, person), person))).rating_id
-    open_, end = RectificationOutcome(state="open", text="", at=now()), RectificationOutcome(state="rectified", text="已增开窗口", at=now())
-    assert (await ratings.tell_outcome(own, open_)).outcome == open_
+    end = RectificationOutcome(state=state, text="已增开窗口", at=now())
     first = await ratings.tell_outcome(own, end)
     later = await ratings.tell_outcome(own, end.model_copy(update={"at": now() + timedelta(hours=1)}))
     assert first.outcome == later.outcome == end and await ratings.find_rating(own) == first
     for other in (
         RectificationOutcome(state="mistaken", text="已增开窗口", at=now()),
-        RectificationOutcome(state="rectified", text="另一个", at=now()),
+        RectificationOutcome(state=state, text="另一个", at=now()),
     ):
         with pytest.raises(Refused, match="outcome_known"):
             await ratings.tell_outcome(own, other)
-    assert [one["state"] for one in await lines_of(outside, "rating.ended", rating_id=own)] == ["open", "rectified"]
+    assert [one["state"] for one in await lines_of(outside, "rating.ended", rating_id=own)] == [state]
+
+
+async def test_a_word_that_is_no_end_is_no_outcome(outside: Outside, ratings: CoreRatings) -> None:
+    person = await outside.person()
+    own = (await ratings.rate(rating(await ended(outside, person), person))).rating_id
+    reply = await outside.core("POST", f"/ratings/{own}/outcome", {"state": "open", "text": "", "at": now().isoformat()}, key=own)
+    assert (reply.status, reply.json["errors"]) == (422, ["state"])
 
 
 async def test_the_desk_reads_what_was_rated_and_by_whom(outside: Outside, ratings: CoreRatings) -> None:
