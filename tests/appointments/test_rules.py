@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appointments.code import code_of, png, read
-from appointments.rules import Rules, cancel_until, offered_until, overlap, suspension
+from appointments.rules import Rules, cancel_until, offered_until, overlap, patience, suspension
 from kit.crypto import Keyring
 
 AT = datetime(2026, 12, 1, 1, tzinfo=UTC)
@@ -57,6 +57,42 @@ def test_a_place_is_kept_for_two_hours_or_until_the_deadline() -> None:
     assert offered_until(far, AT, RULES) == AT + timedelta(hours=2)
     assert offered_until(near, AT, RULES) == AT + timedelta(hours=1)
     assert offered_until(soon, AT, RULES) is None
+
+
+@pytest.mark.parametrize(
+    ("at", "starts", "until"),
+    [
+        ("01T09:00", "05T10:00", "01T11:00"),
+        ("01T17:59", "05T10:00", "01T19:59"),
+        ("01T18:00", "05T10:00", "01T20:00"),
+        ("01T19:00", "05T10:00", "02T10:00"),
+        ("01T19:59", "05T10:00", "02T10:59"),
+        ("01T20:00", "05T10:00", "02T11:00"),
+        ("01T23:30", "05T10:00", "02T11:00"),
+        ("02T00:00", "05T10:00", "02T11:00"),
+        ("02T02:00", "05T10:00", "02T11:00"),
+        ("02T08:59", "05T10:00", "02T11:00"),
+        ("01T19:00", "02T11:00", "02T09:00"),
+        ("01T19:00", "02T11:30", "02T09:30"),
+        ("01T23:30", "02T12:00", "02T10:00"),
+        ("01T23:30", "02T11:15", "02T09:15"),
+        ("01T23:30", "02T11:14", None),
+        ("01T19:50", "02T10:00", None),
+        ("01T19:40", "02T10:00", "02T08:00"),
+    ],
+)
+def test_an_offers_two_hours_run_while_people_read_messages(at: str, starts: str, until: str | None) -> None:
+    """Days of December, Beijing."""
+
+    def moment(text: str) -> datetime:
+        return datetime.fromisoformat(f"2026-12-{text}:00+08:00")
+
+    assert offered_until(moment(starts), moment(at), RULES) == (None if until is None else moment(until))
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(0, 1), (4, 1), (40, 10), (240, 60), (86400, 60)])
+def test_a_core_that_is_away_is_asked_more_seldom_but_every_minute(seconds: float, again: float) -> None:
+    assert patience(AT, AT + timedelta(seconds=seconds)) == again
 
 
 def test_a_code_is_read_by_whoever_made_it_and_by_nobody_else(keys: Keyring) -> None:
