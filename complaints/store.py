@@ -3,17 +3,18 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
-from complaints.values import OPEN, Act, Complaint, Move, Said, Spoken
+from complaints.values import NOT_THERE, OPEN, Act, Complaint, HandedOver, Move, Said, Spoken
 from core.complaints import ComplaintState
 from kit.clock import now
 from kit.crypto import Keyring
 from kit.mongo import ASCENDING, DESCENDING, IndexModel, Mongo, Tx
 
 _OPEN = [one.value for one in OPEN]
+_THERE = {"$nin": sorted(NOT_THERE)}
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "complaints": [
         IndexModel([("person_id", ASCENDING), ("told_at", DESCENDING), ("_id", DESCENDING)], name="of_person"),
@@ -22,11 +23,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             [("person_id", ASCENDING), ("nth", ASCENDING)], unique=True, name="so_many_a_day", partialFilterExpression={"nth": {"$type": "string"}}
         ),
         IndexModel([("department", ASCENDING), ("told_at", DESCENDING), ("_id", DESCENDING)], name="of_department"),
+        IndexModel([("region", ASCENDING), ("told_at", DESCENDING), ("_id", DESCENDING)], name="of_region"),
         IndexModel([("told_at", DESCENDING), ("_id", DESCENDING)], name="newest"),
         IndexModel([("state", ASCENDING), ("due_at", ASCENDING)], name="due"),
     ],
 }
 Place = tuple[datetime, str] | None
+Places = Mapping[Literal["department", "region"], Collection[str]]  # what each may be; one that is not named: anything
 
 
 class Complaints:
@@ -47,6 +50,8 @@ class Complaints:
             "said": self._seal("said", one.id, {"title": said.title, "text": said.text, "conversation": [_line(line) for line in said.conversation]}),
             "item_code": said.item_code,
             "case_no": said.case_no,
+            "region": one.region,
+            "conversation_id": said.conversation_id,
             "files": list(said.files),
             "person_id": one.person_id,
             "resident_id": one.resident_id,
@@ -70,35 +75,39 @@ class Complaints:
         return int(await self._rows.count_documents({"person_id": person_id, "told_at": {"$gte": since}}, session=tx))
 
     async def count_overdue(self, at: datetime) -> int:
-        return int(await self._rows.count_documents({"state": {"$in": _OPEN}, "due_at": {"$lt": at}}))
+        return int(await self._rows.count_documents({"state": {"$in": _OPEN}, "at_core": _THERE, "due_at": {"$lt": at}}))
 
     async def mine(self, person_id: str, last: Place, limit: int, *, open_only: bool = False) -> list[Complaint]:
         """The newest first. `open_only`: what still waits for the core, or for a word of the resident."""
         wanted: dict[str, Any] = {"person_id": person_id, **_after(last)}
         if open_only:
-            wanted["state"] = {"$in": [*_OPEN, ComplaintState.REPLIED.value]}
+            wanted |= {"state": {"$in": [*_OPEN, ComplaintState.REPLIED.value]}, "at_core": _THERE}
         found = self._rows.find(wanted).sort([("told_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
         return [self._complaint(row) async for row in found]
 
-    async def listed(self, departments: Collection[str] | None, which: Mapping[str, Any], last: Place, limit: int) -> list[Complaint]:
-        """For staff, the newest first. `departments` None: all; `which`: state, kind, at_core, overdue_at."""
+    async def listed(self, places: Places, which: Mapping[str, Any], last: Place, limit: int) -> list[Complaint]:
+        """For staff, the newest first. `which`: state, kind, at_core, overdue_at. What the core refused is in no state of the core's."""
         wanted: dict[str, Any] = {name: which[name] for name in ("state", "kind", "at_core") if which.get(name)} | _after(last)
-        if departments is not None:
-            wanted["department"] = {"$in": list(departments)}
+        wanted |= {name: {"$in": sorted(given)} for name, given in places.items()}
+        if not which.get("at_core") and (which.get("state") or which.get("overdue_at") is not None):
+            wanted["at_core"] = _THERE
         if which.get("overdue_at") is not None:
             wanted["$and"] = [{"state": {"$in": _OPEN}}, {"due_at": {"$lt": which["overdue_at"]}}]  # beside the state that was asked for
         found = self._rows.find(wanted).sort([("told_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
         return [self._complaint(row) async for row in found]
 
     async def change(self, tx: Tx | None, before: Complaint, after: Complaint) -> bool:
-        """Compare and set on the revision. False: somebody was faster."""
-        update = {"$set": self._changing(replace(after, revision=before.revision + 1))}
+        """Compare and set on the revision. False: somebody was faster. The words of what the core refused may be said again."""
+        update: dict[str, Any] = {"$set": self._changing(replace(after, revision=before.revision + 1))}
+        if after.at_core in NOT_THERE:
+            update["$unset"] = {"same": ""}
         done = await self._rows.update_one({"_id": before.id, "revision": before.revision}, update, session=tx)
         return bool(done.modified_count)
 
     async def tally(self, since: datetime, until: datetime) -> list[dict[str, Any]]:
         """{kind, department, grade, count, overdue} of what was told from `since` until just before `until`; `overdue`: open past their day, or answered after it."""
-        open_late = {"$and": [{"$in": ["$state", _OPEN]}, {"$lt": ["$due_at", now()]}, {"$ne": ["$due_at", None]}]}
+        is_there = {"$not": [{"$in": ["$at_core", sorted(NOT_THERE)]}]}
+        open_late = {"$and": [is_there, {"$in": ["$state", _OPEN]}, {"$lt": ["$due_at", now()]}, {"$ne": ["$due_at", None]}]}
         late = {"$or": [open_late, {"$eq": ["$late", True]}]}
         group = {"_id": {"kind": "$kind", "department": "$department", "grade": "$grade"}, "count": {"$sum": 1}}
         counted = {**group, "overdue": {"$sum": {"$cond": [late, 1, 0]}}}
@@ -116,7 +125,7 @@ class Complaints:
             "due_at": one.due_at,
             "late": one.late,
             "grade": next((act.grade for act in one.acts if act.grade is not None and act.at_core == "told"), None),
-            "history": self._seal("history", one.id, {"moves": [_move(move) for move in one.moves], "acts": [_act(act) for act in one.acts]}),
+            "history": self._seal("history", one.id, _history(one)),
             "revision": one.revision,
         }
 
@@ -124,7 +133,8 @@ class Complaints:
         own, kind = row["_id"], row["kind"]
         said, history = self._open("said", own, row["said"]), self._open("history", own, row["history"])
         talk = tuple(Spoken(datetime.fromisoformat(line["at"]), line["by"], line["text"]) for line in said.get("conversation") or ())
-        words = Said(kind, said.get("title") or "", said.get("text") or "", row["item_code"], row["case_no"], tuple(row["files"]), talk)
+        told = (said.get("title") or "", said.get("text") or "", row["item_code"], row["case_no"])
+        words = Said(kind, *told, tuple(row["files"]), talk, row.get("conversation_id"))
         moves = tuple(_a_move(one) for one in history.get("moves") or ())
         acts = tuple(
             Act(one["id"], one["text"], datetime.fromisoformat(one["at"]), one["at_core"], one["grade"]) for one in history.get("acts") or ()
@@ -132,7 +142,8 @@ class Complaints:
         facts = {
             name: row[name] for name in ("person_id", "resident_id", "channel", "told_at", "at_core", "number", "version", "department", "due_at")
         }
-        facts |= {"revision": row["revision"], "late": row.get("late", False), "is_nobodys": "pseudonymised_at" in row}
+        facts |= {"revision": row["revision"], "late": row.get("late", False), "is_nobodys": "pseudonymised_at" in row, "region": row.get("region")}
+        facts["handed"] = _handed(history.get("handed"))
         return Complaint(own, words, **facts, state=ComplaintState(row["state"]), moves=moves, acts=acts)
 
     def _seal(self, field: str, own: str, value: Mapping[str, Any]) -> str:
@@ -149,6 +160,15 @@ def _after(last: Place) -> dict[str, Any]:
 
 def _counts(row: Mapping[str, Any]) -> dict[str, int]:
     return {"count": row["count"], "overdue": row["overdue"]}
+
+
+def _history(one: Complaint) -> dict[str, Any]:
+    handed = {"text": one.handed.text, "at": one.handed.at.isoformat()} if one.handed is not None else None
+    return {"moves": [_move(move) for move in one.moves], "acts": [_act(act) for act in one.acts], "handed": handed}
+
+
+def _handed(one: Mapping[str, Any] | None) -> HandedOver | None:
+    return HandedOver(one["text"], datetime.fromisoformat(one["at"])) if one else None
 
 
 def _line(one: Spoken) -> dict[str, Any]:

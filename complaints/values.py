@@ -7,6 +7,8 @@ from typing import Literal
 from core.complaints import ComplaintKind, ComplaintState
 
 AtCore = Literal["waiting", "told", "refused"]
+Registered = Literal["waiting", "told", "refused", "handed_over"]  # handed_over: refused there, and staff passed it on in another way
+NOT_THERE: frozenset[Registered] = frozenset({"refused", "handed_over"})  # the core does not have it: no state, day or reply of it comes from there
 KINDS: dict[ComplaintKind, str] = {"complaint": "投诉", "suggestion": "建议", "consultation": "咨询"}
 STATES: dict[ComplaintState, str] = {
     ComplaintState.RECEIVED: "已登记",
@@ -36,7 +38,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What somebody has to say. `files`: ids of uploads of theirs."""
+    """What somebody has to say. `files`: ids of uploads of theirs. `conversation_id`: of the talk that came along."""
 
     kind: ComplaintKind
     title: str
@@ -45,6 +47,7 @@ class Said:
     case_no: str | None = None
     files: tuple[str, ...] = ()
     conversation: tuple[Spoken, ...] = ()
+    conversation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,16 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """Where staff passed on what the core had refused, for the resident to read."""
+
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Complaint:
-    """As it is held here. `number` None: the core has not given it one yet."""
+    """As it is held here. `number` None: the core has not given it one yet. `region`: division code of the item, or of the case's."""
 
     id: str
     said: Said
@@ -80,7 +91,7 @@ class Complaint:
     resident_id: str
     channel: str
     told_at: datetime
-    at_core: AtCore
+    at_core: Registered
     number: str | None
     state: ComplaintState
     version: int
@@ -91,6 +102,8 @@ class Complaint:
     revision: int
     late: bool = False  # a reply of it came after its day
     is_nobodys: bool = False  # whoever wrote it deleted their account
+    region: str | None = None
+    handed: HandedOver | None = None
 
     @property
     def is_rated(self) -> bool:
@@ -121,4 +134,4 @@ class Complaint:
         return self.has_reply and not self.is_rated and not self.is_busy
 
     def is_overdue(self, at: datetime) -> bool:
-        return self.due_at is not None and self.state in OPEN and self.due_at < at
+        return self.due_at is not None and self.state in OPEN and self.at_core not in NOT_THERE and self.due_at < at

@@ -6,7 +6,7 @@ What they wrote and the row that takes it to the core are one write: it is regis
 import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from cases import files
 from complaints import moves, words
@@ -14,31 +14,31 @@ from complaints.values import MOST_A_DAY, MOST_FILES, Act, Complaint, Said, Spok
 from core.complaints import ComplaintKind, ComplaintState
 from kit.clock import BEIJING, now
 from kit.errors import Conflict, FieldError, Invalid, NotFound, TooMany
-from kit.ids import new_id
 from kit.mongo import DuplicateKeyError, Tx
 from miniapp_api import complaint_told
 from miniapp_api.gate import Call
-from miniapp_api.routes.cases import own_case
+from miniapp_api.routes.cases import item_as_filed, own_case
 from miniapp_api.routes.files import owner_of
 from miniapp_api.shapes_complaints import NewComplaint
 from residents import minors, subjects
 
 
 async def file(call: Call) -> Complaint:
-    """The same Idempotency-Key is the same complaint. Raises Forbidden, Invalid with everything wrong, Conflict, TooMany."""
+    """The same Idempotency-Key is the same complaint. Raises Forbidden, Invalid with everything wrong or of a key used for another, Conflict, TooMany."""
     person_id, store = subjects.bound(call.resident), call.deps.complaining.store
     own = _complaint_id(call, person_id)
     if (kept := await store.complaint(own)) is not None:
-        return kept
+        return _as_asked(kept, call.body)
     if call.resident.subject is not None:
         await minors.check(call.deps.residents, person_id, call.resident.subject)
-    made = _new(call, own, await _checked(call, call.body), person_id, now())
+    said, region = await _checked(call, call.body)
+    made = replace(_new(call, own, said, person_id, now()), region=region)
     for _ in range(MOST_A_DAY + 1):  # as often as somebody else of theirs may be faster
         try:
             await call.deps.mongo.transaction(lambda tx: _write(call, tx, made))
         except DuplicateKeyError:
             if (kept := await store.complaint(own)) is not None:
-                return kept
+                return _as_asked(kept, call.body)
         else:
             break
     else:
@@ -50,13 +50,13 @@ async def file(call: Call) -> Complaint:
 async def follow_up(call: Call, complaint_id: str, text: str) -> Complaint:
     """Raises NotFound, Invalid, Conflict complaint_not_replied, complaint_busy."""
     _refuse(words.problems_of_short(text, 2))
-    return await _act(call, complaint_id, Act(_act_id(call, complaint_id), text.strip(), now(), "waiting"))
+    return await _act(call, complaint_id, Act(_act_id(call, complaint_id, "question"), text.strip(), now(), "waiting"))
 
 
 async def rate(call: Call, complaint_id: str, grade: int, text: str) -> Complaint:
     """Once. Raises NotFound, Invalid, Conflict complaint_not_replied, complaint_rated, complaint_busy."""
     _refuse(words.problems_of_short(text, 0) if text.strip() else [])
-    return await _act(call, complaint_id, Act(_act_id(call, complaint_id), text.strip(), now(), "waiting", grade))
+    return await _act(call, complaint_id, Act(_act_id(call, complaint_id, "satisfaction"), text.strip(), now(), "waiting", grade))
 
 
 async def own(call: Call, complaint_id: str) -> Complaint:
@@ -69,8 +69,8 @@ async def own(call: Call, complaint_id: str) -> Complaint:
 
 async def _act(call: Call, complaint_id: str, act: Act) -> Complaint:
     before = await own(call, complaint_id)
-    if any(one.id == act.id for one in before.acts):
-        return before
+    if (done := next((one for one in before.acts if one.id == act.id), None)) is not None:
+        return _as_first(before, (done.text, done.grade) == (act.text, act.grade))
     _check_may(before, act)
     after = replace(before, acts=(*before.acts, act))
 
@@ -99,22 +99,26 @@ def _check_may(one: Complaint, act: Act) -> None:
         raise Conflict("complaint_not_replied", "还没有答复，有了答复再请您评价")
 
 
-async def _checked(call: Call, asked: NewComplaint) -> Said:
-    """Everything wrong at once. Raises Invalid."""
+async def _checked(call: Call, asked: NewComplaint) -> tuple[Said, str | None]:
+    """(what is said, the region it is about). Everything wrong at once. Raises Invalid."""
+    case: dict[str, Any] | None = None
     wrong = [*words.problems_of_kind(asked.kind), *words.problems(asked.title, asked.text), *await _wrong_files(call, asked)]
     if asked.case_no is not None:
         try:
-            await own_case(call, asked.case_no)
+            case = await own_case(call, asked.case_no)
         except NotFound:
             wrong.append(FieldError("case_no", "没有找到您的这件办件，请从“我的办件”里选择，或不填"))
-    if asked.item_code is not None and await call.deps.content.item(asked.item_code) is None:
+    item = await call.deps.content.item(asked.item_code) if asked.item_code is not None else None
+    if asked.item_code is not None and item is None:
         wrong.append(FieldError("item_code", "没有这个事项，请重新选择，或不填"))
     talk = await _talk(call, asked.conversation_id) if asked.conversation_id is not None else ()
     if asked.conversation_id is not None and not talk:
         wrong.append(FieldError("conversation_id", "没有找到您的这段对话（保留七天），请不带对话再提交"))
     _refuse(wrong)
     kind, papers = cast(ComplaintKind, asked.kind), tuple(dict.fromkeys(asked.files))
-    return Said(kind, asked.title.strip(), asked.text.strip(), asked.item_code, asked.case_no, papers, talk)
+    about = item["item"] if item is not None else await item_as_filed(call.deps.content, case) if case is not None else None
+    said = Said(kind, asked.title.strip(), asked.text.strip(), asked.item_code, asked.case_no, papers, talk, asked.conversation_id)
+    return said, ((about or {}).get("region") or {}).get("code")
 
 
 async def _wrong_files(call: Call, asked: NewComplaint) -> list[FieldError]:
@@ -138,13 +142,11 @@ async def _talk(call: Call, conversation_id: str) -> tuple[Spoken, ...]:
 
 async def _write(call: Call, tx: Tx, made: Complaint) -> None:
     """Raises Conflict and TooMany before anything is written, DuplicateKeyError where somebody of theirs was faster: then it is asked again."""
-    deps, asked = call.deps, call.body
+    deps = call.deps
     same, nth = await _same(call, tx, made), await _nth(call, tx, made)
     await files.attach(deps.files.store, tx, made.said.files, f"complaint:{made.id}")
     await deps.complaining.store.add(tx, made, same, nth)
     await complaint_told.put(deps, tx, complaint_told.FILE, made.id, "", made.told_at)
-    if asked.conversation_id is not None:
-        await deps.assistant.store.landed(tx, asked.conversation_id)
 
 
 async def _same(call: Call, tx: Tx, made: Complaint) -> str:
@@ -199,6 +201,22 @@ def _complaint_id(call: Call, person_id: str) -> str:
     return f"co_{hashlib.sha256(about.encode()).hexdigest()[:26]}"
 
 
-def _act_id(call: Call, complaint_id: str) -> str:
-    key = call.request.headers.get("idempotency-key") or new_id("ca")
-    return f"ca_{hashlib.sha256(f'{complaint_id}/{key}'.encode()).hexdigest()[:26]}"
+def _act_id(call: Call, complaint_id: str, kind: Literal["question", "satisfaction"]) -> str:
+    about = "\n".join((complaint_id, kind, call.request.headers.get("idempotency-key", "")))
+    return f"ca_{hashlib.sha256(about.encode()).hexdigest()[:26]}"
+
+
+def _as_asked(kept: Complaint, asked: NewComplaint) -> Complaint:
+    said = kept.said
+    first = (said.kind, said.title, said.text, said.item_code, said.case_no, said.files, said.conversation_id)
+    files = tuple(dict.fromkeys(asked.files))
+    return _as_first(
+        kept, first == (asked.kind, asked.title.strip(), asked.text.strip(), asked.item_code, asked.case_no, files, asked.conversation_id)
+    )
+
+
+def _as_first(kept: Complaint, is_same: bool) -> Complaint:
+    """As kit/idempotency.py says it, for as long as what was made with the key is there. Raises Invalid."""
+    if not is_same:
+        raise Invalid("idempotency_key_reused", "同一个 Idempotency-Key 用在了不同的内容上，请为新的请求换一个")
+    return kept

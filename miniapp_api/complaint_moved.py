@@ -4,7 +4,7 @@ import logging
 from typing import Literal
 
 from complaints import moves
-from complaints.values import KINDS, Complaint, Move
+from complaints.values import KINDS, Complaint, Move, Registered
 from core.complaints import ComplaintMoved, ComplaintState
 from kit.mongo import Tx
 from miniapp_api import telling
@@ -13,6 +13,8 @@ from notify import complaint_messages
 from notify.told import Told
 
 log = logging.getLogger(__name__)
+
+_ANSWERED_FOR: frozenset[Registered] = frozenset({"told", "handed_over"})
 
 
 async def apply(deps: Deps, tx: Tx, event: ComplaintMoved) -> Literal["applied", "repeated", "not_ours"]:
@@ -37,9 +39,14 @@ async def apply(deps: Deps, tx: Tx, event: ComplaintMoved) -> Literal["applied",
 
 
 async def taken_over(deps: Deps, tx: Tx, before: Complaint, after: Complaint) -> bool:
-    """What it is now; of each step nobody knew before, the resident is told. False: somebody was faster, and nothing is written."""
+    """What it is now; of each step nobody knew before, the resident is told. False: somebody was faster, and nothing is written.
+
+    What was said to the assistant waits for a person until somebody answers for the complaint: the core, or whom staff handed it to.
+    """
     if not await deps.complaining.store.change(tx, before, after):
         return False
+    if after.said.conversation_id is not None and after.at_core in _ANSWERED_FOR and before.at_core not in _ANSWERED_FOR:
+        await deps.assistant.store.landed(tx, after.said.conversation_id)
     known = {move.version for move in before.moves}
     news = [move for move in after.moves if move.version not in known and move.state is not ComplaintState.RECEIVED]
     await telling.put_many(deps, tx, [(f"complaint:{after.id}:{move.version}", after.person_id, _words(after, move)) for move in news])

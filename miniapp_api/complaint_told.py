@@ -52,7 +52,7 @@ async def file(deps: Deps, row: Row) -> None:
             kill_points.reached("complaints.after_file")
     except Refused as exc:
         log.error("the core refused a complaint", extra={"complaint_id": one.id, "reason": exc.reason})
-        await _settle(deps, row, lambda now_held: replace(now_held, at_core="refused"))
+        await _settle(deps, row, _as_refused)
         return
     await _settle(deps, row, _as_told(deps, held))
 
@@ -81,6 +81,11 @@ async def _done_at_core(deps: Deps, one: Complaint, done: Act) -> contract.Compl
     if done.grade is None:
         return await core.follow_up(one.id, FollowUp(follow_up_id=done.id, text=done.text, asked_at=done.at))
     return await core.rate(one.id, Satisfaction(satisfaction_id=done.id, grade=done.grade, text=done.text, at=done.at))
+
+
+def _as_refused(one: Complaint) -> Complaint:
+    """Unless the core has told of it meanwhile."""
+    return replace(one, at_core="refused") if one.at_core == "waiting" else one
 
 
 def _as_told(deps: Deps, held: contract.Complaint) -> Callable[[Complaint], Complaint]:

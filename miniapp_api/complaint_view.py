@@ -1,6 +1,6 @@
 """Complaints as people see them."""
 
-from complaints.values import KINDS, STATES, Complaint
+from complaints.values import KINDS, NOT_THERE, STATES, Complaint
 from kit.clock import at_edge, at_edge_or_none, now
 from miniapp_api.shapes_complaints import (
     ComplaintActEntry,
@@ -12,21 +12,24 @@ from miniapp_api.shapes_complaints import (
     TalkLine,
 )
 
-_WAITING, _REFUSED = "正在登记，编号稍后就有；您写的内容已经保存，不用再次提交", "没有登记成，工作人员会转交处理；着急请致电 12345"
+_WAITING = "正在登记，编号稍后就有；您写的内容已经保存，不用再次提交"
+_REFUSED = "没有登记成：政务平台没有收下。工作人员会人工转交，转交到哪里会写在这里；您也可以修改后重新提交，着急请致电 12345"
+_HANDED = "没有登记到政务平台，工作人员已人工转交：{text}。查询进展请致电 12345"
 _LATE = "已超过答复期限，已标为超期，监督人员看得到；您也可以致电 12345 催办"
 
 
 def entry(one: Complaint) -> ComplaintEntry:
+    state, state_text = state_of(one)
     return ComplaintEntry(
         id=one.id,
         number=one.number,
         kind=one.said.kind,
         kind_text=KINDS[one.said.kind],
         title=one.said.title,
-        state=one.state,
-        state_text=_state(one),
+        state=state,
+        state_text=state_text,
         department=one.department,
-        due_at=at_edge_or_none(one.due_at),
+        due_at=_due(one),
         overdue=one.is_overdue(now()),
         can_follow_up=one.can_follow_up(now()),
         can_rate=one.can_rate,
@@ -35,7 +38,6 @@ def entry(one: Complaint) -> ComplaintEntry:
 
 
 def detail(one: Complaint) -> ComplaintDetail:
-    note = _WAITING if one.at_core == "waiting" else _REFUSED if one.at_core == "refused" else _LATE if one.is_overdue(now()) else ""
     return ComplaintDetail(
         **entry(one).model_dump(),
         text=one.said.text,
@@ -45,19 +47,20 @@ def detail(one: Complaint) -> ComplaintDetail:
         conversation=_talk(one),
         timeline=_timeline(one),
         acts=_acts(one),
-        note=note,
+        note=_note(one),
     )
 
 
 def for_staff(one: Complaint) -> StaffComplaint:
+    state, state_text = state_of(one)
     return StaffComplaint(
         id=one.id,
         number=one.number,
         kind_text=KINDS[one.said.kind],
-        state=one.state,
-        state_text=STATES[one.state],
+        state=state,
+        state_text=state_text,
         department=one.department,
-        due_at=at_edge_or_none(one.due_at),
+        due_at=_due(one),
         overdue=one.is_overdue(now()),
         at_core=one.at_core,
         case_no=one.said.case_no,
@@ -67,12 +70,36 @@ def for_staff(one: Complaint) -> StaffComplaint:
 
 
 def opened(one: Complaint) -> StaffComplaintDetail:
-    shown = for_staff(one).model_dump()
-    return StaffComplaintDetail(**shown, title=one.said.title, text=one.said.text, conversation=_talk(one), timeline=_timeline(one), acts=_acts(one))
+    return StaffComplaintDetail(
+        **for_staff(one).model_dump(),
+        title=one.said.title,
+        text=one.said.text,
+        conversation=_talk(one),
+        timeline=_timeline(one),
+        acts=_acts(one),
+        handed_over=one.handed.text if one.handed is not None else None,
+    )
 
 
-def _state(one: Complaint) -> str:
-    return "正在登记" if one.at_core == "waiting" else STATES[one.state]
+def state_of(one: Complaint) -> tuple[str, str]:
+    """(the state, in words): the core's, and our own for what it did not take."""
+    if one.at_core == "handed_over":
+        return "handed_over", "已人工转交"
+    if one.at_core == "refused":
+        return "not_registered", "没有登记成"
+    return one.state.value, "正在登记" if one.at_core == "waiting" else STATES[one.state]
+
+
+def _note(one: Complaint) -> str:
+    if one.at_core == "handed_over":
+        return _HANDED.format(text=one.handed.text if one.handed is not None else "")
+    told = {"waiting": _WAITING, "refused": _REFUSED}.get(one.at_core)
+    return told or (_LATE if one.is_overdue(now()) else "")
+
+
+def _due(one: Complaint) -> str | None:
+    """Nobody has promised a reply to what was not registered."""
+    return None if one.at_core in NOT_THERE else at_edge_or_none(one.due_at)
 
 
 def _talk(one: Complaint) -> list[TalkLine]:

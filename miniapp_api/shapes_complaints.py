@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from complaints.values import MOST_FILES
-from miniapp_api.shapes import Asked, Told
+from miniapp_api.shapes import Asked, Line, Told
 
 Kind = Annotated[str, Field(max_length=40, json_schema_extra={"enum": ["complaint", "suggestion", "consultation"]})]  # told with all that is wrong
 Own = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_.:-]+$")]
@@ -61,10 +61,10 @@ class ComplaintEntry(Told):
     kind: Kind
     kind_text: str
     title: str
-    state: str
+    state: str = Field(description="政务平台的状态；not_registered：没有登记成，handed_over：没有登记成、工作人员已人工转交")
     state_text: str
     department: str | None
-    due_at: str | None = Field(description="答复期限")
+    due_at: str | None = Field(description="答复期限；没有登记成的为空")
     overdue: bool
     can_follow_up: bool
     can_rate: bool
@@ -95,7 +95,9 @@ class ComplaintList(Told):
 class StaffComplaintsQuery(Asked):
     state: Annotated[str, Field(pattern=r"^[a-z_]{0,20}$")] = ""
     kind: Literal["", "complaint", "suggestion", "consultation"] = ""
-    at_core: Literal["", "waiting", "told", "refused"] = Field(default="", description="refused：政务平台没有接受，要人工转交")
+    at_core: Literal["", "waiting", "told", "refused", "handed_over"] = Field(
+        default="", description="refused：政务平台没有接受，要人工转交；handed_over：已人工转交"
+    )
     overdue: bool = Field(default=False, description="只看超过答复期限的")
     cursor: Cursor = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 50
@@ -112,7 +114,9 @@ class StaffComplaint(Told):
     department: str | None
     due_at: str | None
     overdue: bool
-    at_core: Literal["waiting", "told", "refused"] = Field(description="refused：政务平台没有接受，要人工转交")
+    at_core: Literal["waiting", "told", "refused", "handed_over"] = Field(
+        description="refused：政务平台没有接受，要人工转交；handed_over：已人工转交"
+    )
     case_no: str | None
     item_code: str | None
     told_at: str
@@ -129,3 +133,8 @@ class StaffComplaintDetail(StaffComplaint):
     conversation: list[TalkLine]
     timeline: list[ComplaintMoveEntry]
     acts: list[ComplaintActEntry]
+    handed_over: str | None = Field(description="政务平台没有接受的，人工转交到了哪里")
+
+
+class HandOver(Asked):
+    text: Annotated[Line, Field(min_length=2, max_length=500, description="转交到哪里，居民看得到，例如“已转 12345 热线，工单号……”")]

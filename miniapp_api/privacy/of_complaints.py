@@ -4,14 +4,31 @@ from collections.abc import Mapping
 
 import orjson
 
+from complaints.values import NOT_THERE
 from core.complaints import ComplaintState
 from kit.crypto import Keyring
 from miniapp_api.privacy.held import Held, Kept, Part, Row, Stays, Whose, of_person, shown
 from miniapp_api.privacy.of_people import CIVIL, THREE_YEARS
 
 _SHOWN = ("_id", "number", "kind", "item_code", "case_no", "channel", "told_at", "state", "department", "due_at", "grade")
-_KEPT = ("number", "kind", "item_code", "channel", "told_at", "at_core", "state", "version", "department", "due_at", "late", "grade", "revision")
-_ENDED = {"state": {"$in": [ComplaintState.CLOSED.value, ComplaintState.NOT_ACCEPTED.value, ComplaintState.REPLIED.value]}}
+_KEPT = (
+    "number",
+    "kind",
+    "item_code",
+    "region",
+    "channel",
+    "told_at",
+    "at_core",
+    "state",
+    "version",
+    "department",
+    "due_at",
+    "late",
+    "grade",
+    "revision",
+)
+_OVER = [ComplaintState.CLOSED.value, ComplaintState.NOT_ACCEPTED.value, ComplaintState.REPLIED.value]
+_ENDED = {"$or": [{"state": {"$in": _OVER}}, {"at_core": {"$in": sorted(NOT_THERE)}}]}
 
 
 def _complaint(row: Row, keys: Keyring, whose: Whose) -> Row:
@@ -29,7 +46,7 @@ OF_COMPLAINTS: Mapping[str, Held] = {
     "complaints": Held(
         "case",
         "投诉、建议、咨询：写了什么、怎么答复的、带来的对话（加密）",
-        Stays("job", f"办结之后，{CIVIL}", THREE_YEARS, "told_at", which=_ENDED),
+        Stays("job", f"办结或没有登记成之后，{CIVIL}", THREE_YEARS, "told_at", which=_ENDED),
         (
             Part(
                 of_person(),

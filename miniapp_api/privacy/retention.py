@@ -12,7 +12,7 @@ from miniapp_api.wiring import Deps
 log = logging.getLogger(__name__)
 
 BATCH = 500
-WITH_FILES = {"drafts": "draft", "cases": "case"}  # as what each uses files
+WITH_FILES = {"drafts": "draft", "cases": "case", "complaints": "complaint"}  # as what each uses files
 
 
 async def forget_what_is_due(deps: Deps) -> None:
@@ -31,7 +31,7 @@ def due(stays: Stays) -> Row:
     ways: list[Row] = [{stays.since: before}]
     if stays.or_since:
         ways.append({stays.since: None, stays.or_since: before})
-    return {"$or": ways, **stays.which}
+    return {"$and": [{"$or": ways}, dict(stays.which)]}
 
 
 async def _forget(deps: Deps, name: str, query: Row) -> int:

@@ -4,15 +4,18 @@ import asyncio
 import uuid
 from datetime import timedelta
 
+import pytest
+
 from core.complaints import ComplaintMove, ComplaintMoved, ComplaintState
 from kit.clock import now
 from kit.ids import new_nonce
 from miniapp_api import core_events, jobs_complaints
-from staff.roles import Scope
-from tests.api.applying import post, upload
+from staff.roles import ALL, Scope
+from tests.api.applying import FORM, make_item, post, upload
 from tests.api.desk import make_desk
 from tests.api.house import House, Json, Resident, make_resident, until
 from tests.api.planted import inside
+from tests.api.rated import make_rated
 
 TEXT = "上午九点取号，等到十一点半没有叫到，窗口说系统坏了。"
 
@@ -154,7 +157,7 @@ async def test_nobody_elses_is_seen_and_staff_who_open_one_are_seen(house: House
     listed = (await supervisor.api("GET", "/staff/v1/complaints?limit=100")).json["items"]
     mine = next(row for row in listed if row["id"] == one["id"])
     assert "text" not in mine and "title" not in mine
-    strangers = await make_desk(house, "department", scope=Scope(frozenset({"临江市气象局"}), frozenset()))
+    strangers = await make_desk(house, "department", scope=Scope(frozenset({"临江市气象局"}), frozenset({ALL})))
     assert (await strangers.api("GET", f"/staff/v1/complaints/{one['id']}")).status == 404
     opened = await supervisor.api("GET", f"/staff/v1/complaints/{one['id']}")
     assert opened.status == 200 and opened.json["text"].startswith(TEXT)
@@ -162,6 +165,63 @@ async def test_nobody_elses_is_seen_and_staff_who_open_one_are_seen(house: House
     assert [row["by"] for row in looks] == [supervisor.username]
     odd = await supervisor.api("GET", "/staff/v1/complaints?state=none_such")
     assert odd.status == 422
+
+
+@pytest.mark.parametrize("departments", ["临江市公安局", ALL])
+async def test_staff_of_one_region_see_what_is_about_its_items_alone(house: House, departments: str) -> None:
+    rated = await make_rated(house, to="submitted", item=await item_in(house, "440703"))
+    resident = rated.resident
+    by_item = await filed(resident, item_code=rated.item["code"])
+    by_case = await filed(resident, case_no=rated.case_no)
+    there = await filed(resident, item_code=(await item_in(house, "440704"))["code"])
+    nothing = await filed(resident)
+    for one in (by_item, by_case, there, nothing):
+        await moved(house, one["id"], "assigned", department="临江市公安局")
+        await is_now(resident, one["id"], "assigned")
+    desk = await make_desk(house, "department", scope=Scope(frozenset({departments}), frozenset({"440703"})))
+    seen = {one["id"] for one in (await desk.api("GET", "/staff/v1/complaints?limit=100")).json["items"]}
+    assert {by_item["id"], by_case["id"]} <= seen and not seen & {there["id"], nothing["id"]}
+    for one, status in ((by_item, 200), (by_case, 200), (there, 404), (nothing, 404)):
+        assert (await desk.api("GET", f"/staff/v1/complaints/{one['id']}")).status == status
+    everywhere = await make_desk(house, "department", scope=Scope(frozenset({"临江市公安局"}), frozenset({ALL})))
+    seen = {one["id"] for one in (await everywhere.api("GET", "/staff/v1/complaints?limit=100")).json["items"]}
+    assert {one["id"] for one in (by_item, by_case, there, nothing)} <= seen
+    nobody = await make_desk(house, "department", scope=Scope(frozenset({ALL}), frozenset()))
+    assert (await nobody.api("GET", "/staff/v1/complaints")).json["items"] == []
+
+
+async def item_in(house: House, region: str) -> Json:
+    return await make_item(house, FORM, [], name="诉求测试事项", region={"code": region, "name": "测试区"})
+
+
+async def test_a_key_that_asked_a_question_does_not_swallow_what_one_thinks_of_the_reply(house: House) -> None:
+    resident, key = await make_resident(house), uuid.uuid4().hex
+    one = await filed(resident)
+    await moved(house, one["id"], "replied", text="已处理。")
+    await is_now(resident, one["id"], "replied")
+    path = f"/v1/complaints/{one['id']}"
+    assert (await post(resident, f"{path}/questions", {"text": "周六也开吗？"}, key)).json["state"] == "reopened"
+    await moved(house, one["id"], "replied", text="也开。")
+    await is_now(resident, one["id"], "replied")
+    rated = await post(resident, f"{path}/satisfaction", {"grade": 2}, key)
+    assert rated.status == 201 and [(act["kind"], act["grade"]) for act in rated.json["acts"]] == [("question", None), ("satisfaction", 2)]
+    async with inside(house.stack) as deps:
+        await deps.mongo["idempotency"].delete_many({})  # as after a process that died, or after its days
+    for where, other in ((f"{path}/questions", {"text": "别的问题"}), (f"{path}/satisfaction", {"grade": 5})):
+        reused = await post(resident, where, other, key)
+        assert (reused.status, reused.json["code"]) == (422, "idempotency_key_reused")
+    again = await post(resident, f"{path}/satisfaction", {"grade": 2}, key)
+    assert again.status == 201 and len(again.json["acts"]) == 2
+
+
+async def test_a_key_of_one_complaint_takes_no_other(house: House) -> None:
+    resident, key, words = await make_resident(house), uuid.uuid4().hex, make_words()
+    first = await post(resident, "/v1/complaints", words, key)
+    async with inside(house.stack) as deps:
+        await deps.mongo["idempotency"].delete_many({})
+    other = await post(resident, "/v1/complaints", make_words(), key)
+    assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
+    assert (await post(resident, "/v1/complaints", words, key)).json["id"] == first.json["id"]
 
 
 async def test_what_was_said_to_the_assistant_goes_along_and_nobody_elses(house: House) -> None:
@@ -325,7 +385,7 @@ async def test_one_that_is_overdue_says_so_to_both_sides_and_is_counted(house: H
     await moved(house, one["id"], "assigned", department="临江市公安局", due_at=(now() - timedelta(minutes=1)).isoformat())
     seen = await is_now(resident, one["id"], "assigned")
     assert seen["overdue"] and "12345" in seen["note"]
-    clerk = await make_desk(house, "department", scope=Scope(frozenset({"临江市公安局"}), frozenset()))
+    clerk = await make_desk(house, "department", scope=Scope(frozenset({"临江市公安局"}), frozenset({ALL})))
     listed = (await clerk.api("GET", "/staff/v1/complaints?overdue=true&kind=consultation")).json["items"]
     assert [row["id"] for row in listed if row["id"] == one["id"]] and {row["department"] for row in listed} == {"临江市公安局"}
     assert not (await clerk.api("GET", "/staff/v1/complaints?overdue=true&state=replied")).json["items"]
