@@ -31,12 +31,13 @@ async def tallies(steps: ItemSteps, since: date, until: date, code: str | None =
 
 
 async def counted(steps: ItemSteps, days: Sequence[date]) -> dict[date, datetime]:
-    """Sees to it that all of them are there: one that nobody has counted yet is counted now. When each was.
+    """Sees to it that all of them are there: one that nobody has counted yet is counted now. When each was;
+    before the first day of all there is nothing to count.
 
     The oldest first: a worker that has just begun comes from the other end.
     """
     there = await steps.days.counted(days)
-    for day in sorted(set(days) - there.keys()):
+    for day in await _with_anything(steps, sorted(set(days) - there.keys())):
         there |= await steps.days.counted([day]) or {day: await count_day(steps, day)}
     return there
 
@@ -53,13 +54,18 @@ async def count_days(deps: Deps) -> None:
     steps, today = deps.item_steps, day_of(now())
     days = [today - timedelta(days=age) for age in range(1, KEPT_DAYS + 1)]
     there, new = await steps.days.counted(days), 0
-    for day in days:
+    for day in await _with_anything(steps, days):
         is_due = day not in there or now() - there[day] >= rest(today - day)
         if is_due and await steps.days.hold(day, begin_of(day)):
             await count_day(steps, day)
             new += day not in there
     if new:
         log.info("days of items counted", extra={"days": new})
+
+
+async def _with_anything(steps: ItemSteps, days: Sequence[date]) -> list[date]:
+    first = await steps.first_day() if days else None
+    return [] if first is None else [day for day in days if day >= first]
 
 
 def rest(age: timedelta) -> timedelta:

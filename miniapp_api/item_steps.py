@@ -81,7 +81,7 @@ async def of_items(deps: Deps, days: int, code: str | None = None) -> Found:
         late[own] = late.get(own, Sums()) + tally.sums()
     codes = late.keys() | early.keys() | ({code} if code is not None else set())
     told = {own: _told(own, late.get(own, Sums()), health(own, early.get(own, Sums()))) for own in codes}
-    return Found(told, min(there.values()), late, fresh, [day for day in past if day >= middle])
+    return Found(told, min(there.values(), default=now()), late, fresh, [day for day in past if day >= middle])
 
 
 async def in_full(deps: Deps, found: Found, codes: Sequence[str]) -> dict[str, Told]:

@@ -84,6 +84,13 @@ class ItemSteps:
                 drafts = []
         yield await self._followed(drafts, code)
 
+    async def first_day(self) -> date | None:
+        """The earliest that has anything to count. None: nothing has."""
+        draft = await self._drafts.find_one({}, {"created_at": 1}, sort=[("created_at", ASCENDING)])
+        steps = await self._steps.find_one({}, {"_id": 1}, sort=[("_id", ASCENDING)])
+        days = [day_of(draft["created_at"])] if draft is not None else []
+        return min([*days, date.fromisoformat(steps["_id"][:10])] if steps is not None else days, default=None)
+
     async def named(self, codes: Sequence[str]) -> dict[str, Row | None]:
         """Name, department and region of each that is in the catalogue or was."""
         wanted = dict.fromkeys(("item.code", "item.name", "item.department", "item.region"), 1)

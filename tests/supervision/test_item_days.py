@@ -75,6 +75,7 @@ async def test_a_day_that_was_counted_is_not_read_again_until_it_is_old(deps: De
     await item_days.count_days(deps)
     assert (await deps.item_steps.days.counted(past), await deps.item_steps.days.sums(past, past[5])) == (there, sums)
     await mongo["item_days"].update_many({}, {"$set": {"counted_at": now() - timedelta(minutes=2)}})
+    await mongo["drafts"].insert_one({"_id": "old", "created_at": now() - timedelta(days=90), "updated_at": now(), "item_code": "I"})
     await item_days.count_days(deps)
     again = await deps.item_steps.days.counted(past)
     assert await deps.item_steps.days.all_sums(again, past[5]) == await deps.item_steps.days.sums(past, past[5]) != sums
@@ -120,3 +121,15 @@ async def test_a_count_that_comes_late_takes_nothing_from_a_newer_one(deps: Deps
     assert (await days.counted([yesterday]))[yesterday] > moment - timedelta(seconds=1)
     await asyncio.gather(*(days.put(yesterday, begun, newer, moment + timedelta(seconds=n)) for n in (3, 1, 2, 4)))
     assert await days.sums([yesterday], yesterday) == ({code: tally.sums() for code, tally in newer.items()}, {})
+
+
+async def test_a_store_in_which_nobody_has_begun_anything_counts_no_days(mongo: Mongo) -> None:
+    await mongo.create_indexes(health_store.INDEXES)
+    deps = cast("Deps", SimpleNamespace(item_steps=ItemSteps(mongo)))
+    await item_days.count_days(deps)
+    assert (await of_items(deps, 90)).told == {} and await mongo["item_days"].count_documents({}) == 0
+    day = day_of(now()) - timedelta(days=3)
+    await mongo["item_steps"].insert_one({"_id": f"{day.isoformat()}:I", "code": "I", "at": now(), "counts": {"read": {"read": 4}}})
+    await item_days.count_days(deps)
+    assert await mongo["item_days"].count_documents({}) == 3
+    assert (await of_items(deps, 7)).told["I"].now.steps[0].total == 4
