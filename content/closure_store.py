@@ -1,6 +1,6 @@
 """Every query of closures: one small document per item that ever was closed for online handling, and turns, so that no submission slips by one.
 
-Whoever hands in something takes one of an item's turns in the transaction in which they look whether it is closed; a closing takes all of them. So
+Whoever hands in something takes one of an item's turns in the transaction that records it; a closing takes all of them, and leaves word in each. So
 either the submission is there before the closing, or it begins again and finds the item closed. Submissions rarely meet each other: there are many.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from content.closures import Closure, Kept
 from kit.clock import now
-from kit.mongo import ASCENDING, DuplicateKeyError, IndexModel, Mongo, Tx, UpdateOne
+from kit.mongo import AFTER, ASCENDING, DuplicateKeyError, IndexModel, Mongo, Tx, UpdateOne
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "item_closures": [IndexModel([("since", ASCENDING)], name="in_force", partialFilterExpression={"is_closed": True})],
@@ -40,11 +40,14 @@ class Closures:
         found = self._closures.find({"_id": {"$in": list(codes)}, **_in_force()}, session=tx)
         return {row["_id"]: _closure(row) async for row in found}
 
-    async def take_turn(self, tx: Tx, codes: Sequence[str], whose: str) -> None:
-        """Until this transaction ends nobody closes these items. `whose`: the same for the same submission."""
-        n = zlib.crc32(whose.encode()) % TURNS
+    async def take_turn(self, tx: Tx, codes: Sequence[str], whose: str) -> dict[str, Closure]:
+        """Those closed now; until this transaction ends nobody closes the others. One round trip for each. `whose`: the same for the same submission."""
+        n, closed = zlib.crc32(whose.encode()) % TURNS, list[str]()
         for code in sorted(codes):
-            await self._turns.update_one({"_id": f"{code}/{n}"}, {"$inc": {"turn": 1}}, upsert=True, session=tx)
+            change = {"$inc": {"turn": 1}}
+            row = await self._turns.find_one_and_update({"_id": f"{code}/{n}"}, change, upsert=True, return_document=AFTER, session=tx)
+            closed += [code] if row.get("is_closed") else []
+        return await self.of_all(closed, tx)
 
     async def in_force(self) -> dict[str, Closure]:
         """Every one in force now, by item, the newest last."""
@@ -60,9 +63,8 @@ class Closures:
                 await self._closures.insert_one({"_id": closure.code, **row}, session=tx)
             elif not (await self._closures.update_one({"_id": closure.code, "revision": seen}, {"$set": row}, session=tx)).modified_count:
                 return False
-            if is_closed:
-                all_of_them = [UpdateOne({"_id": f"{closure.code}/{n}"}, {"$inc": {"turn": 1}}, upsert=True) for n in range(TURNS)]
-                await self._turns.bulk_write(all_of_them, session=tx)
+            turn = {"$inc": {"turn": 1}, "$set": {"is_closed": is_closed}}
+            await self._turns.bulk_write([UpdateOne({"_id": f"{closure.code}/{n}"}, turn, upsert=True) for n in range(TURNS)], session=tx)
             return True
 
         try:

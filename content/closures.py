@@ -69,9 +69,7 @@ class Store(Protocol):
 
     async def put(self, closure: Closure, *, is_closed: bool, seen: int | None) -> bool: ...
 
-    async def of_all(self, codes: Sequence[str], tx: Tx | None = None) -> dict[str, Closure]: ...
-
-    async def take_turn(self, tx: Tx, codes: Sequence[str], whose: str) -> None: ...
+    async def take_turn(self, tx: Tx, codes: Sequence[str], whose: str) -> dict[str, Closure]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +128,7 @@ async def reopen(store: Store, code: str, by: str, seen: int | None = None) -> L
 
 async def still_open(store: Store, tx: Tx, names: Mapping[str, str], whose: str) -> None:
     """In the transaction that records what is handed in: none of these items (code -> name) is closed, nor will be before it ends. Raises Conflict."""
-    await store.take_turn(tx, list(names), whose)
-    closed = first_of(list((await store.of_all(list(names), tx)).values()))
+    closed = first_of(list((await store.take_turn(tx, list(names), whose)).values()))
     if closed is not None:
         raise closed.refusal(names[closed.code])
 

@@ -187,6 +187,15 @@ async def test_a_closing_between_look_and_record_is_seen_by_whoever_records(clos
     await mongo.transaction(lambda tx: still_open(closures, tx, {"I1": "事项甲", "I2": "事项乙"}, "q_1"))
 
 
+async def test_who_records_hears_of_a_closing_that_holds_whatever_their_turn_and_of_none_that_is_over(closures: Closures, mongo: Mongo) -> None:
+    await close(closures, replace(WISH, until=now() + timedelta(hours=1)))
+    for n in range(5):
+        with pytest.raises(Conflict, match="item_closed"):
+            await mongo.transaction(lambda tx, n=n: still_open(closures, tx, {"I1": "事项甲"}, f"q_{n}"))  # type: ignore[misc]  # bound as it is now
+    await mongo["item_closures"].update_one({"_id": "I1"}, {"$set": {"until": now()}})
+    await mongo.transaction(lambda tx: still_open(closures, tx, {"I1": "事项甲"}, "q_1"))
+
+
 async def test_a_closing_waits_for_whoever_records_and_comes_after_them(closures: Closures, mongo: Mongo) -> None:
     async def record(tx: Tx) -> None:
         await still_open(closures, tx, {"I1": "事项甲"}, "q_1")
