@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from miniapp_api.privacy.held import Held, Kept, Part, Row, Stays, Whose, of_person, shown
-from miniapp_api.privacy.of_matters import acted, owned
+from miniapp_api.privacy.of_matters import owned
 
 A_YEAR = 366
 _MOMENTS = ("created_at", "starts_at", "ends_at", "arrived_at", "excused_at", "ended_at")
@@ -17,6 +17,14 @@ _IDS = ("person_id", "visitor_id", "resident_id", "subject_key")
 _ACTED = Kept(fields=None, ids=("person_id", "visitor_id", "resident_id"), mine=False)  # for an enterprise they were to come themselves
 
 
+def _for_others(whose: Whose) -> Row | None:
+    """Of another subject, where the person acted, or was to come and a colleague moved it."""
+    if whose.person_id is None:
+        return None
+    either = [{"person_id": whose.person_id}, {"visitor_id": whose.person_id}]
+    return {"$or": either, "subject_key": {"$nin": [None, whose.subject_key]}}
+
+
 def _turn(whose: Whose) -> Row | None:
     return {"_id": whose.person_id} if whose.person_id is not None else None
 
@@ -28,7 +36,7 @@ OF_APPOINTMENTS: Mapping[str, Held] = {
         Stays("job", "预约时间之后一年，供核对未到记录和异议", A_YEAR, "starts_at", "created_at"),
         (
             Part(owned(of_person()), shown("_id", *_APPOINTMENT, excuse="appointments/excuse/{}"), Kept(fields=_KEPT, ids=_IDS)),
-            Part(acted, shown("_id", "item_name", "state", "starts_at"), _ACTED),
+            Part(_for_others, shown("_id", "item_name", "state", "starts_at"), _ACTED),
         ),
     ),
     "appointment_waits": Held(
@@ -37,7 +45,7 @@ OF_APPOINTMENTS: Mapping[str, Held] = {
         Stays("job", "排队之后半年（个人信息保护法第十九条）", 180, "created_at"),
         (
             Part(owned(of_person()), shown("_id", *_WAIT), "delete"),
-            Part(acted, shown("_id", "item_name", "state", "created_at"), _ACTED),
+            Part(_for_others, shown("_id", "item_name", "state", "created_at"), _ACTED),
         ),
     ),
     "appointment_turns": Held(

@@ -19,6 +19,7 @@ from tests.api.desk import Desk, make_desk
 from tests.api.house import House, Json, Resident, make_resident, until
 from tests.api.persons import grant
 from tests.api.planted import inside
+from tests.api.test_account_gone import gone
 from tests.api.test_appointment_moves import make_event
 
 
@@ -97,6 +98,19 @@ async def test_who_left_the_firm_hears_no_more_of_what_they_moved_for_it(house: 
     await told(one, "被大厅取消")
     await nothing_left_to_tell(deps, moved.json["id"])
     assert await heard(other, "被大厅取消") == []
+
+
+async def test_whoever_was_to_come_for_a_firm_leaves_no_trace_where_a_colleague_moved_it(house: House, deps: Deps) -> None:
+    one, other, _ = await make_colleagues(house)
+    hall = await make_hall(house)
+    made = await taken(one, await hall.slot(days=5))
+    moved = await move_to(other, made["id"], await hall.slot(days=7))
+    assert (await other.api("DELETE", f"/v1/appointments/{moved.json['id']}")).json["state"] == "cancelled"
+    await gone(one, deps.mongo)
+    for own, acting in ((made["id"], "gone_"), (moved.json["id"], other.person["person"])):
+        row = await row_of(deps.mongo, own)
+        assert one.person["person"] not in repr(row) and row["visitor_id"].startswith("gone_") and row["person_id"].startswith(acting)
+        assert "pseudonymised_at" not in row, "it is the firm's"
 
 
 async def test_an_agent_learns_nothing_of_what_the_person_has_for_a_firm(house: House) -> None:

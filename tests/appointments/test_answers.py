@@ -78,6 +78,15 @@ async def test_an_arrival_the_core_cannot_take_is_told_once(counter: Counter, co
     assert await counter.is_done(arrive_key(here))
 
 
+async def test_an_arrival_whose_teller_died_before_it_was_done_is_told_again_and_changes_nothing(counter: Counter) -> None:
+    here = await checked_in(counter)
+    await counter.work.core.arrive(here.id)  # and here the worker died
+    await arriving.arrive_at_core(counter.work, await counter.row(arrive_key(here)))
+    assert await counter.is_done(arrive_key(here)) and counter.core.held[here.id]["version"] == 2
+    again = await arriving.check_in(counter.work, await counter.look(here.id), "hall-1")
+    assert again.again and again.appointment.arrived_at == here.arrived_at
+
+
 async def test_an_arrival_is_not_told_after_its_day(counter: Counter) -> None:
     here = await checked_in(counter)
     await counter.mongo["appointments"].update_one({"_id": here.id}, {"$set": {"starts_at": in_days(-1)}})
