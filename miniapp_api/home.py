@@ -5,14 +5,13 @@ from typing import Any
 
 from cases.licences import is_valid
 from cases.states import NEXT_STEPS, TEXTS
-from complaints.values import STATES
 from content.recommend import Decided, Facts, Held, Recommendation
 from core.types import CaseState
 from delivery import words
 from kit.clock import at_edge, at_edge_or_none
 from kit.errors import AppError
 from kit.workdays import day_of
-from miniapp_api import home_looks
+from miniapp_api import complaint_view, home_looks
 from miniapp_api.gate import Call
 from miniapp_api.home_looks import AWAY, MOST, Looks, OwnBills, People
 from miniapp_api.home_to_do import to_do
@@ -140,8 +139,9 @@ def _appointment(one: Any) -> HomeAppointment:
 
 
 def _complaint(one: Any) -> HomeComplaint:
-    due = at_edge_or_none(one.due_at)
-    return HomeComplaint(id=one.id, title=one.said.title, state=one.state.value, state_text=STATES[one.state], due_at=due)
+    state, told = complaint_view.state_of(one)
+    due = at_edge_or_none(one.due_at) if one.at_core == "told" else None
+    return HomeComplaint(id=one.id, title=one.said.title, state=state, state_text=told, due_at=due)
 
 
 def _parcel(one: Any) -> HomeParcel:

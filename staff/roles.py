@@ -48,6 +48,7 @@ Permission = Literal[
     "ratings.supervise",
     "ratings.reply",
     "complaints.read",
+    "complaints.handle",
     "items.close",
 ]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -57,13 +58,13 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     "approver": frozenset({"refund.approve", "orders.read", "broadcast.read", "broadcast.approve", "broadcast.stop"}),
     "accountant": frozenset({"reconcile.read", "discrepancy.note"}),
     "window": frozenset({"window.read", "messages.read", "parcels.read", "parcels.handle", "appointments.read", "appointments.handle"}),
-    "hotline": frozenset({"hotline.read", "complaints.read"}),
+    "hotline": frozenset({"hotline.read", "complaints.read", "complaints.handle"}),
     "department": frozenset({"ratings.read", "ratings.reply", "complaints.read", "supervision.read"}),
     "content_editor": frozenset({"content.read", "broadcast.read", "broadcast.write", "broadcast.stop", "items.close"}),
     "supervisor": frozenset(
         {
             *("supervision.read", "messages.read", "broadcast.read", "broadcast.stop", "parcels.read", "appointments.read"),
-            *("ratings.read", "ratings.supervise", "complaints.read", "items.close"),
+            *("ratings.read", "ratings.supervise", "complaints.read", "complaints.handle", "items.close"),
         }
     ),
     "system_admin": frozenset({"accounts.read", "accounts.create", "accounts.disable"}),

@@ -54,7 +54,7 @@ async def look(call: Call, complaint_id: str) -> StaffComplaintDetail:
     "POST",
     "/staff/v1/complaints/<complaint_id:str>/handed-over",
     who="staff",
-    may="complaints.read",
+    may="complaints.handle",
     summary="政务平台没有接受的诉求：登记已人工转交（热线、监督人员）",
     body=HandOver,
     reply=StaffComplaint,

@@ -111,6 +111,8 @@ async def test_staff_pass_it_on_once_and_the_resident_reads_where_to(house: Hous
         rows = [row async for row in deps.mongo["staff_audit"].find({"object": one["id"]})]
         kept = await deps.mongo["complaints"].find_one({"_id": one["id"]})
     assert [row["result"] for row in rows if "handed-over" in row["action"]].count("done") == 1
+    said = [row["text"] for row in (await resident.api("GET", "/v1/messages")).json["items"] if row["kind"] == "complaint_moved"]
+    assert len(said) == 2 and "已由工作人员转交办理" in said[0] and "没有登记成，请打开查看怎么办" in said[1]
     assert NOTE["text"] not in repr(kept) and NOTE["text"] not in repr(rows)
 
 
