@@ -151,6 +151,7 @@ def replies(deps: Deps) -> Worker:
 async def run(deps: Deps) -> None:
     """Until SIGTERM or SIGINT; then what is running is finished."""
     await reshape(deps.content)  # once: two releases side by side must not undo each other's work again and again
+    await deps.workdays.refresh()  # before anybody counts days: the library's are not the operator's
     outboxes = [worker(deps), pushes(deps)]
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

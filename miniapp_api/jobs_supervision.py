@@ -61,8 +61,9 @@ async def build_facts(deps: Deps) -> None:
 
 async def look_for_warnings(deps: Deps) -> None:
     """Days that an operator has changed are counted anew first: nobody is warned by the old ones."""
+    await deps.workdays.refresh()
     supervising, calendar = deps.supervising, deps.workdays.current
-    if anew := await count_anew(deps.mongo, deps.cases, supervising.supervised, calendar.edition):
+    if anew := await count_anew(deps.mongo, deps.cases, supervising.supervised, calendar):
         log.info("due days counted anew", extra={"cases": anew})
     if new := await warn(supervising.facts, supervising.warnings, calendar, now()):
         log.warning("cases near their due day or past it", extra={"warnings": new})

@@ -35,11 +35,11 @@ class Supervised:
         await self.facts.put(tx, await self.facts_of(rows))
         reached("supervision.facts_written")
 
-    async def facts_of(self, rows: Sequence[Mapping[str, Any]], until: datetime | None = None) -> list[Row]:
-        """Of stored cases with their timelines, as they stood just before `until`."""
-        made, calendar = [], self._workdays.current
+    async def facts_of(self, rows: Sequence[Mapping[str, Any]], until: datetime | None = None, calendar: Calendar | None = None) -> list[Row]:
+        """Of stored cases with their timelines, as they stood just before `until`. `calendar`: for who goes on over many steps with one; None: today's."""
+        made, days = [], calendar or self._workdays.current
         for row in rows:
-            one = fact_of(row, await self._item(row["item_code"], row["item_version"]), calendar, until)
+            one = fact_of(row, await self._item(row["item_code"], row["item_version"]), days, until)
             if one is not None:
                 made.append(one)
         return made
@@ -105,21 +105,20 @@ async def rebuild(mongo: Mongo, cases: Cases, supervised: Supervised, builds: Bu
         yield build
 
 
-async def count_anew(mongo: Mongo, cases: Cases, supervised: Supervised, edition: str) -> int:
-    """Job: open cases whose days another calendar counted. Returns how many."""
+async def count_anew(mongo: Mongo, cases: Cases, supervised: Supervised, calendar: Calendar) -> int:
+    """Job: open cases whose days another calendar counted, by this one. Returns how many. One pass: what is counted otherwise meanwhile waits for the next."""
     done = 0
-    while ids := await supervised.facts.counted_otherwise(edition, BATCH):
-        if not await _anew(mongo, cases, supervised, ids):
-            break
-        done += len(ids)
+    async for ids in supervised.facts.counted_otherwise(calendar.edition, BATCH):
+        done += await _anew(mongo, cases, supervised, (ids, calendar))
     return done
 
 
-async def _anew(mongo: Mongo, cases: Cases, supervised: Supervised, ids: Sequence[str]) -> int:
+async def _anew(mongo: Mongo, cases: Cases, supervised: Supervised, which: tuple[Sequence[str], Calendar]) -> int:
     """The case is read and its fact written in one transaction: an event that comes between makes it begin again."""
+    ids, calendar = which
 
     async def both(tx: Tx) -> int:
-        rows = await supervised.facts_of(await cases.with_timelines(ids, tx))
+        rows = await supervised.facts_of(await cases.with_timelines(ids, tx), calendar=calendar)
         await supervised.facts.put(tx, rows)
         return len(rows)
 

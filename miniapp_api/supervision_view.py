@@ -15,7 +15,7 @@ from supervision.report import NOT_WHOLE, OfCore, OfDepartment, Part, Report
 _ABOUT = {one.id: one for one in DEFINITIONS}
 LEVELS = {"yellow": "临期", "red": "逾期", "escalated": "逾期多日"}
 KINDS = {"reply": "收件后五个工作日内答复", "promised": "承诺时限", "legal": "法定时限"}
-NOTE = f"办件数少于 {published.SMALL} 的不公布，只有一个部门这样时一并隐去次少的；value 为 null 表示未知，不是 0"
+NOTE = f"办件数少于 {published.SMALL} 的不公布，会由合计和其他部门算出来的也不公布；value 为 null 表示未知，不是 0"
 
 
 def figures(told: Sequence[Figure]) -> list[shapes.FigureEntry]:
@@ -71,13 +71,12 @@ def for_staff(report: Report, period: str, department: str, as_of: str) -> shape
 def for_everybody(report: Report, about: Mapping[str, Any]) -> shapes.OpenFigures:
     """`about`: period, as_of, kept, hash, licence. Numbers of cases are told once every case is in them."""
     number = published.number if report.facts_whole else _unknown
-    rows = [one for one in report.departments if one.department is not None]
     return shapes.OpenFigures(
         **about,
         received=number(report.received),
         finished=number(report.finished),
         figures=figures(published.published(report.figures)),
-        departments=[_department(row, got, done, told, number) for row, got, done, told in published.departments(rows)],
+        departments=[_department(row, got, done, told, number) for row, got, done, told in published.departments(report.departments, report.figures)],
         core=_core(report.core),
         facts_whole=report.facts_whole,
         facts_note=_note(report),

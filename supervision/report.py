@@ -12,6 +12,8 @@ from supervision.places import Places
 NOT_WHOLE = "办件数据正在由办件重新算出，还没有算完：件数可能偏少，由办件算的比率暂时未知"
 _NOBODYS = "这些办件的事项没有登记部门"
 _NO_REGIONS = "核心平台按部门统计，不分区域"
+_PART_NO_REGIONS = "这一项按部门统计，不分区域，只看部分区域的账号看不到"
+MOST_NAMED = 5  # of what the core left out
 Sees = Callable[[str | None, str | None], bool]
 Place = tuple[str | None, str | None]
 
@@ -164,23 +166,25 @@ def _total(seen: Groups, core: Sequence[OfCore], places: Places) -> Total:
 
 
 def _sum(seen: Groups, core: Sequence[OfCore], places: Places, which: int) -> tuple[int | None, str]:
-    total, known = 0, set[str]()
-    for month in core:
-        if month.departments is None:
-            return None, month.why
-        counted = {name: row[which] for name, row in month.departments.items() if places.covers_department(name)}
-        unknown = sorted(name for name, number in counted.items() if number is None)
-        if unknown or (places.department is not None and not counted):
-            return None, f"核心平台没有统计{'、'.join(unknown) or places.department} {month.month} 的数"
-        total += sum(number or 0 for number in counted.values())
-        known |= set(counted)
-    missing = sorted(name for name in seen.departments() if name is not None and name not in known)
-    return (None, f"核心平台没有统计{'、'.join(missing)}的数") if missing or not core else (total, "")
+    """Whoever is in our facts, or was counted by the core in one of the months, must be counted in each of them: a month left out is no 0."""
+    months = []
+    for one in core:
+        if one.departments is None:
+            return None, one.why
+        months.append({name: row[which] for name, row in one.departments.items() if places.covers_department(name)})
+    names = {name for name in (*seen.departments(), places.department) if name is not None}.union(*months)
+    missing = [(name, one.month) for one, counted in zip(core, months, strict=True) for name in sorted(names) if counted.get(name) is None]
+    if missing or not core:
+        told = "、".join(f"{name} {month}" for name, month in missing[:MOST_NAMED]) + (f" 等 {len(missing)} 处" if len(missing) > MOST_NAMED else "")
+        return None, f"核心平台没有统计 {told} 的数"
+    return sum(number or 0 for counted in months for number in counted.values()), ""
 
 
 def _part(part: Part, places: Places) -> Part:
-    """Rows of departments that are seen; rows without one are for those who see all."""
+    """Rows of departments that are seen; rows without one are for those who see all. They are of whole departments, which who sees some regions does not."""
     if part.rows is None:
         return part
+    if not places.whole_regions:
+        return Part(None, _PART_NO_REGIONS)
     kept = [row for row in part.rows if (places.covers_department(row["department"]) if row.get("department") else places.everything)]
     return Part(kept, part.why)

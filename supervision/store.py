@@ -1,7 +1,7 @@
 """Every query of the facts of cases. Figures are counted from indexes that hold all they need."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -81,10 +81,17 @@ class Facts:
     async def of_cases(self, request_ids: Sequence[str]) -> dict[str, Row]:
         return {row["_id"]: row async for row in self._facts.find({"_id": {"$in": list(request_ids)}})}
 
-    async def counted_otherwise(self, edition: str, limit: int) -> list[str]:
-        """Open cases whose days were counted by another calendar."""
-        found = self._facts.find({**_OPEN, "edition": {"$ne": edition}}, {"_id": 1}).hint("counted_by").limit(limit)
-        return [row["_id"] async for row in found]
+    async def counted_otherwise(self, edition: str, limit: int) -> AsyncIterator[list[str]]:
+        """Open cases whose days were counted by another calendar, some at a time. Goes through the index once, whatever is written meanwhile."""
+        found = self._facts.find({**_OPEN, "edition": {"$ne": edition}}, {"_id": 1}).sort([("edition", 1), ("_id", 1)]).hint("counted_by")
+        ids: list[str] = []
+        async for row in found.batch_size(limit):
+            ids.append(row["_id"])
+            if len(ids) == limit:
+                yield ids
+                ids = []
+        if ids:
+            yield ids
 
     async def count(self) -> int:
         return int(await self._facts.estimated_document_count())

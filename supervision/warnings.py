@@ -21,10 +21,13 @@ class Book(Protocol):
 
 
 async def warn(facts: Near, book: Book, calendar: Calendar, moment: datetime) -> int:
-    """Job, any number of processes. Returns how many warnings are new. A case found late gets the levels it has passed as well, so that none is missing."""
+    """Job, any number of processes. Returns how many warnings are new. A case found late gets the levels it has passed as well, so that none is missing.
+
+    A warning stays: whose days another calendar counted just now, by a process that does not know this one yet, is not warned of before they are counted anew.
+    """
     new, place = 0, None
     while rows := await facts.near(moment, place, BATCH):
-        wanted = {one["_id"]: one for row in rows for one in warnings_of(row, moment, calendar)}
+        wanted = {one["_id"]: one for row in rows if row["edition"] == calendar.edition for one in warnings_of(row, moment, calendar)}
         missing = set(wanted) - await book.known(list(wanted))
         if missing:
             new += await book.open([wanted[own] for own in sorted(missing)])

@@ -209,6 +209,6 @@ async def test_days_counted_by_another_calendar_are_counted_anew(mongo: Mongo, k
     await some(mongo, cases, supervised, 3)
     right = await facts(mongo)
     await mongo["case_facts"].update_many({"open": True}, {"$set": {"edition": "old", "due_at": BEGAN}})
-    assert await count_anew(mongo, cases, supervised, built_in().edition) == 3
+    assert await count_anew(mongo, cases, supervised, built_in()) == 3
     assert await facts(mongo) == right
-    assert await count_anew(mongo, cases, supervised, built_in().edition) == 0
+    assert await count_anew(mongo, cases, supervised, built_in()) == 0
