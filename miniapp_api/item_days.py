@@ -21,12 +21,18 @@ OLDER = timedelta(minutes=2)  # for each day that it is older
 
 async def tallies(steps: ItemSteps, since: date, until: date, code: str | None = None) -> dict[str, Tally]:
     """From every draft begun from `since` up to but not with `until`, as it stands now."""
-    found: dict[str, Tally] = {}
-    moment = now()
-    async for ways in steps.ways(begin_of(since), begin_of(until), code):
-        fold(found, ways, moment, LIMITS)
+    found = await begun(steps, begin_of(since), begin_of(until), code)
     for own, counts in (await steps.counts(since, until, code)).items():
         found.setdefault(own, Tally()).count(counts)
+    return found
+
+
+async def begun(steps: ItemSteps, since: datetime, until: datetime, code: str | None = None) -> dict[str, Tally]:
+    """As `tallies`, between any two moments; without what routes counted."""
+    found: dict[str, Tally] = {}
+    moment = now()
+    async for ways in steps.ways(since, until, code):
+        fold(found, ways, moment, LIMITS)
     return found
 
 

@@ -16,7 +16,7 @@ from miniapp_api import item_days
 from miniapp_api.item_days import LIMITS
 from miniapp_api.wiring import Deps
 from supervision.health_store import ItemSteps
-from supervision.item_health import FAILED, REFUSED, Health, Over, Sums, Tally, health, over_limits
+from supervision.item_health import FAILED, GIVEN_UP, NO_ERRORS, REFUSED, Health, Over, Sums, Tally, health, over_limits
 
 log = logging.getLogger(__name__)
 
@@ -97,16 +97,28 @@ async def in_full(deps: Deps, found: Found, codes: Sequence[str]) -> dict[str, T
 
 
 async def watch(deps: Deps) -> None:
-    """Worker: what is over a limit today is logged, once per item and day. Closed items are known."""
-    found = await of_items(deps, 1)
+    """Worker: what is over a limit is logged, once per item and day: errors of today, and drafts that were given up. Closed items are known."""
+    found, over = await of_items(deps, 1), await _given_up(deps.item_steps)
+    for code, one in found.told.items():
+        over[code] = [*one.over, *over.get(code, [])]
     closed = await deps.content.closures.in_force()
-    over = [code for code, one in found.told.items() if one.over and code not in closed]
-    for code, one in (await in_full(deps, found, over)).items():
+    wanted = [code for code, passed in over.items() if passed and code not in closed]
+    told = await in_full(deps, found, [code for code in wanted if code in found.told])
+    for code in wanted:
         if await deps.item_steps.warn_once(code, day_of(now())):
-            errors = one.now.errors
+            errors = told[code].now.errors if code in told else NO_ERRORS  # nobody has used it today
             numbers = {"attempts": errors.attempts, "errors": errors.errors, "reasons": dict(errors.reasons)}
-            passed = [{"step": each.step, "share": round(each.value, 4), "limit": each.limit, "of": each.of} for each in one.over]
+            passed = [{"step": each.step, "share": round(each.value, 4), "limit": each.limit, "of": each.of} for each in over[code]]
             log.warning("item over its limits", extra={"item": code, "over": passed} | numbers)
+
+
+async def _given_up(steps: ItemSteps) -> dict[str, list[Over]]:
+    """What is over a limit of giving up, by item. Of the last day of drafts that are old enough: beside newer ones, which nobody can have
+    given up yet, a limit of six in ten would never be passed."""
+    until = now() - LIMITS.given_up_after
+    tallies = await item_days.begun(steps, until - timedelta(days=1), until)
+    over = {code: over_limits(health(code, tally.sums()), LIMITS) for code, tally in tallies.items()}
+    return {code: [one for one in passed if one.step in GIVEN_UP] for code, passed in over.items()}
 
 
 def _told(code: str, sums: Sums, before: Health, every: Tally | None = None) -> Told:

@@ -22,6 +22,7 @@ STEP_TEXTS: Mapping[Step, str] = {
     "accepted": "受理",
     "finished": "办结",
 }
+GIVEN_UP = frozenset({"checked", "submitted"})  # whoever does not take these says nothing: one waits for Limits.given_up_after
 JUDGED: tuple[Step, ...] = ("checked", "submitted", "filed")  # reading alone is no failure, and what follows is the department's decision
 ACT_TEXTS = {"check": "预审", "submit": "提交"}
 FAILED, REFUSED = "failed/", "refused/"  # before the code: we or the core could not; the resident can put it right
@@ -64,7 +65,7 @@ class Way:
 
     def is_under_way(self, step: Step, moment: datetime, limits: Limits) -> bool:
         """It stands before `step` and may still take it."""
-        if step in ("checked", "submitted"):
+        if step in GIVEN_UP:
             return moment - self.touched_at < limits.given_up_after
         return self.is_sending if step == "filed" else not self.is_over
 
@@ -98,6 +99,9 @@ class Errors:
     @property
     def rate(self) -> float | None:
         return self.errors / self.attempts if self.attempts else None
+
+
+NO_ERRORS = Errors(0, 0, {}, {})
 
 
 @dataclass(frozen=True, slots=True)

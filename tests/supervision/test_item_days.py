@@ -1,7 +1,7 @@
 """What is kept of past days adds up to what every draft says, and a day that is not there, old or half written is counted again."""
 
 import asyncio
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
 
@@ -11,7 +11,7 @@ from bench.around import health as city
 from kit.clock import now
 from kit.mongo import Mongo
 from kit.workdays import day_of
-from miniapp_api import item_days
+from miniapp_api import item_days, item_steps
 from miniapp_api.item_steps import in_full, of_items
 from miniapp_api.wiring import Deps
 from supervision import day_store, health_store
@@ -133,3 +133,61 @@ async def test_a_store_in_which_nobody_has_begun_anything_counts_no_days(mongo: 
     await item_days.count_days(deps)
     assert await mongo["item_days"].count_documents({}) == 3
     assert (await of_items(deps, 7)).told["I"].now.steps[0].total == 4
+
+
+def left_alone(begun_at: datetime, count: int, checked: int = 0) -> list[dict[str, object]]:
+    """Drafts that nobody has touched since."""
+    rows: list[dict[str, object]] = []
+    for n in range(count):
+        of_item = {"item_code": "I", "begun_with": [{"code": "I"}], "state": "open"}
+        was_checked = {"checked_at": begun_at} if n < checked else {}
+        rows.append({"_id": f"{begun_at.isoformat()}{n}", **of_item, "created_at": begun_at, "updated_at": begun_at, **was_checked})
+    return rows
+
+
+class Closures:
+    def __init__(self, *closed: str) -> None:
+        self.closed = closed
+
+    async def in_force(self) -> dict[str, object]:
+        return dict.fromkeys(self.closed)
+
+
+async def watched(mongo: Mongo, caplog: pytest.LogCaptureFixture, *closed: str) -> list[list[dict[str, object]]]:
+    """What was logged of items over their limits: each one's limits."""
+    caplog.clear()
+    await mongo["item_warnings"].delete_many({})
+    await item_steps.watch(cast("Deps", SimpleNamespace(item_steps=ItemSteps(mongo), content=SimpleNamespace(closures=Closures(*closed)))))
+    return [vars(one)["over"] for one in caplog.records if one.message == "item over its limits"]
+
+
+async def test_an_item_whose_drafts_are_given_up_is_warned_of_once_a_day_has_gone_by(mongo: Mongo, caplog: pytest.LogCaptureFixture) -> None:
+    await mongo.create_indexes(health_store.INDEXES)
+    moment = now()
+    await mongo["drafts"].insert_many(left_alone(moment - timedelta(hours=23), 30))
+    assert await watched(mongo, caplog) == []  # they may go on
+    await mongo["drafts"].insert_many(left_alone(moment - timedelta(hours=25), 30, checked=2))
+    await mongo["drafts"].insert_many(left_alone(moment - timedelta(hours=1), 300))  # as many as ever have begun today
+    (over,) = await watched(mongo, caplog)
+    assert over == [{"step": "checked", "share": round(28 / 30, 4), "limit": 0.6, "of": 30}]
+    assert await watched(mongo, caplog, "I") == []
+    await mongo["drafts"].update_many({}, {"$set": {"updated_at": moment}})
+    assert await watched(mongo, caplog) == []  # they go on
+
+
+async def test_who_passes_the_check_and_does_not_submit_is_counted_for_that_step(mongo: Mongo, caplog: pytest.LogCaptureFixture) -> None:
+    await mongo.create_indexes(health_store.INDEXES)
+    await mongo["drafts"].insert_many(left_alone(now() - timedelta(hours=30), 30, checked=30))
+    (over,) = await watched(mongo, caplog)
+    assert [(one["step"], one["of"]) for one in over] == [("submitted", 30)]
+
+
+async def test_errors_of_today_and_drafts_given_up_before_are_one_warning(mongo: Mongo, caplog: pytest.LogCaptureFixture) -> None:
+    await mongo.create_indexes(health_store.INDEXES)
+    await mongo["drafts"].insert_many(left_alone(now() - timedelta(hours=30), 30))
+    today = {"_id": f"{day_of(now()).isoformat()}:I", "code": "I", "at": now(), "counts": {"submit": {"filed": 10, "failed/time_out": 10}}}
+    await mongo["item_steps"].insert_one(today)
+    (over,) = await watched(mongo, caplog)
+    assert [one["step"] for one in over] == [None, "checked"]
+    (record,) = (one for one in caplog.records if one.message == "item over its limits")
+    assert (vars(record)["attempts"], vars(record)["errors"]) == (20, 10)
