@@ -21,6 +21,7 @@ from kit.mongo import Mongo
 from miniapp_api import settings, wiring
 from miniapp_api.stack import Stack
 from miniapp_api.wiring import Deps
+from tests.api.applying import make_item
 from tests.api.desk import make_desk
 from tests.api.house import House, Json, Resident, until
 from tests.api.purse import Payer
@@ -204,7 +205,8 @@ async def _book(planted: Planted) -> None:
     planted.ids["appointment_id"] = booked.json["id"]
     today = now().astimezone(BEIJING).date()
     sunday = (today + timedelta(days=7 + 6 - today.weekday())).isoformat()
-    line = {"item_code": RESIDENCE, "hall_id": "hall-2", "from": sunday, "to": sunday}
+    other = await make_item(house, materials=[])  # nobody waits for what they have
+    line = {"item_code": other["code"], "hall_id": "hall-2", "from": sunday, "to": sunday}
     waits = await resident.api("POST", "/v1/appointments/waiting", line, headers={"Idempotency-Key": uuid.uuid4().hex})
     assert waits.status == 201, waits.body
 
