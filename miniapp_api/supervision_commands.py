@@ -63,24 +63,30 @@ def rebuild() -> int:
     return _with_deps(run)
 
 
-def snapshot(month: str, check: bool) -> int:
+def snapshot(month: str, check: bool, force: bool) -> int:
     if not _MONTH.fullmatch(month):
         return _refuse(f"“{month}”不是月份，应为 2026-10")
+    if check and force:
+        return _refuse("--check 不定稿，与 --force 只写一个")
     bar = Bar("读办件")
 
     async def run(deps: Deps) -> int:
-        return await (_check(deps, month, bar) if check else _take(deps, month, bar))
+        return await (_check(deps, month, bar) if check else _take(deps, month, bar, force))
 
     return _with_deps(run)
 
 
-async def _take(deps: Deps, month: str, bar: Bar) -> int:
-    taken = await supervision_snapshot.take(deps, month, bar.more)
+async def _take(deps: Deps, month: str, bar: Bar, force: bool) -> int:
+    taken = await supervision_snapshot.take(deps, month, bar.more, force=force)
     bar.end()
+    if taken.outcome == "not_whole":
+        return _refuse("\n  ".join([f"{month} 还不能定稿，后台会再看；要照现在的样子定稿，加 --force：", *taken.missing]))
     kept = await deps.supervising.snapshots.of_month(month)
-    if taken == "not_over" or kept is None:
+    if taken.outcome == "not_over" or kept is None:
         return _refuse(f"{month} 还没有结束，月末以后才能定稿")
-    print(f"{month} {'已定稿' if taken == 'kept' else '早已定稿，没有改动'}：{kept['cases']:,} 件办件，摘要 {kept['hash']}")
+    print(f"{month} {'已定稿' if taken.outcome == 'kept' else '早已定稿，没有改动'}：{kept['cases']:,} 件办件，摘要 {kept['hash']}")
+    for one in kept.get("missing", ()):  # months of the release before have none
+        print(f"  定稿时缺：{one}")
     for one in kept["figures"]:
         print(f"  {one['id']:<24}{one['text']}")
     return 0

@@ -7,8 +7,11 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from kit.clock import now
 from kit.mongo import connect
+from kit.workdays import day_of
 from miniapp_api import jobs_supervision, supervision_snapshot
 from miniapp_api.stack import Stack
 from miniapp_api.supervision_inputs import bounds
@@ -184,9 +187,11 @@ async def test_a_month_that_was_kept_is_made_again_from_the_cases_and_is_equal(h
     over = bounds(town.month)[1] + timedelta(days=1)
     async with inside(stack) as deps:
         await deps.mongo["supervision_snapshots"].delete_one({"_id": town.month})
-        assert await supervision_snapshot.take(deps, town.month) == "not_over"
-        assert await supervision_snapshot.take(deps, town.month, at=over) == "kept"
-        assert await supervision_snapshot.take(deps, town.month, at=over) == "already"
+        assert (await supervision_snapshot.take(deps, town.month, force=True)).outcome == "not_over"
+        waits = await supervision_snapshot.take(deps, town.month, at=over)
+        assert waits.outcome == "not_whole" and any("还在变" in one for one in waits.missing)  # at the core the month is not over
+        assert (await supervision_snapshot.take(deps, town.month, at=over, force=True)).outcome == "kept"
+        assert (await supervision_snapshot.take(deps, town.month, at=over, force=True)).outcome == "already"
         assert await supervision_snapshot.check(deps, town.month) == []
         kept: Any = await deps.supervising.snapshots.of_month(town.month)
         live = (await shown(desk, town.departments["first"]))["received"]
@@ -201,6 +206,42 @@ async def test_a_month_that_was_kept_is_made_again_from_the_cases_and_is_equal(h
         assert any("办件的记录不同" in one for one in await supervision_snapshot.check(deps, town.month) or ())
         await deps.mongo["supervision_snapshots"].delete_one({"_id": town.month})
         assert await supervision_snapshot.check(deps, town.month) is None
+
+
+async def on_working_days(stack: Stack, month: str, which: slice) -> Any:
+    """The worker looks whether that month can be kept, on these of the working days after it. What is kept then."""
+    async with inside(stack) as deps:
+        after = [bounds(month)[1] + timedelta(days=n, hours=9) for n in range(20)]
+        for at in [one for one in after if deps.workdays.current.is_workday(day_of(one))][which]:
+            await supervision_snapshot.keep_by_itself(deps, at=at)
+        return await deps.supervising.snapshots.of_month(month)
+
+
+def _of_months(caplog: pytest.LogCaptureFixture) -> set[str]:
+    return {one.levelname for one in caplog.records if one.message.startswith("figures of a month")}
+
+
+async def test_a_month_waits_until_the_core_has_counted_all_of_it(house: House, stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
+    month = "2021-02"
+    assert await on_working_days(stack, month, slice(5)) is None
+    assert _of_months(caplog) == {"WARNING"}
+    await house.world("POST", "/world/core/tallies", {"month": month, "counted": True})
+    kept = await on_working_days(stack, month, slice(4, 5))
+    assert kept["missing"] == [] and kept["inputs"]["core"][0]["whole"] is True
+    assert _of_months(caplog) == {"WARNING"}  # and that it was kept, which is none
+    assert await on_working_days(stack, month, slice(9, 10)) == kept
+
+
+async def test_a_month_the_core_does_not_count_is_kept_after_five_working_days_and_says_so(
+    house: House, stack: Stack, caplog: pytest.LogCaptureFixture
+) -> None:
+    month = "2021-04"  # followed by the holidays of May
+    assert await on_working_days(stack, month, slice(5)) is None
+    kept = await on_working_days(stack, month, slice(5, 6))
+    assert kept["missing"] == [f"核心平台没有统计 {month} 的各渠道总数"]
+    assert _of_months(caplog) == {"WARNING", "ERROR"}
+    async with inside(stack) as deps:
+        assert await supervision_snapshot.check(deps, month) == []
 
 
 async def _at(resident: Resident, case_no: str, state: str) -> bool:
@@ -261,5 +302,8 @@ async def test_the_commands_make_facts_again_and_keep_no_month_that_is_not_over(
     assert (await command("snapshot", "2026-13"))[0] == 1
     assert (await command("snapshot", "2020-01", "--check"))[0] == 1
     code, told = await command("snapshot", "2020-02")
-    assert code == 0 and "摘要" in told, told
+    assert code == 1 and "没有统计 2020-02" in told and "--force" in told, told
+    assert (await command("snapshot", "2020-02", "--check", "--force"))[0] == 1
+    code, told = await command("snapshot", "2020-02", "--force")
+    assert code == 0 and "摘要" in told and "定稿时缺：核心平台没有统计 2020-02" in told, told
     assert (await command("snapshot", "2020-02", "--check"))[0] == 0
