@@ -63,14 +63,14 @@ def _of_figure(row: OfDepartment, one: Figure, is_forced: bool) -> _Part:
 
 
 def _away(parts: Sequence[_Part], most: int) -> set[int]:
-    """Places of what is hidden, with at most so many more that keep its secret: of those that fill up what is few, the smallest first."""
+    """Places of what is hidden, with at most so many more that keep its secret: of those that fill up what is few, the smallest first. One that is small
+    is few by itself, so that no secret is left alone."""
     away = {place for place, one in enumerate(parts) if one.is_hidden}
     for _ in range(most):
         hidden = [parts[place] for place in away]
         few = [side for side, numbers in enumerate(zip(*(one.sides for one in hidden), strict=True)) if _is_few(sum(numbers))]
-        is_alone = sum(any(one.sides) for one in hidden) == 1
         left = [place for place, one in enumerate(parts) if place not in away and any(one.sides)]
-        if not left or not any(one.is_secret for one in hidden) or not (few or is_alone):
+        if not left or not any(one.is_secret for one in hidden) or not few:
             break
         away.add(min(left, key=lambda place: (not any(parts[place].sides[side] for side in few), max(parts[place].sides))))
     return away
