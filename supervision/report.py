@@ -12,6 +12,8 @@ from supervision.places import Places
 NOT_WHOLE = "办件数据正在由办件重新算出，还没有算完：件数可能偏少，由办件算的比率暂时未知"
 _NOBODYS = "这些办件的事项没有登记部门"
 _NO_REGIONS = "核心平台按部门统计，不分区域"
+_OF_CITY = frozenset({"assistant_misses"})
+_CITY_ONLY = "这一项只有全市的数，不分部门和区域"
 _PART_NO_REGIONS = "这一项按部门统计，不分区域，只看部分区域的账号看不到"
 MOST_NAMED = 5  # of what the core left out
 Sees = Callable[[str | None, str | None], bool]
@@ -99,7 +101,7 @@ def report(groups: Groups, inputs: Inputs, places: Places) -> Report:
         results=dict(sorted(results.items())),
         due=due,
         departments=_departments(seen, inputs, places, due),
-        parts={name: _part(part, places) for name, part in inputs.parts.items()},
+        parts={name: _part(name, part, places) for name, part in inputs.parts.items()},
         core=inputs.core,
         facts_whole=inputs.facts_whole,
     )
@@ -180,10 +182,12 @@ def _sum(seen: Groups, core: Sequence[OfCore], places: Places, which: int) -> tu
     return sum(number or 0 for counted in months for number in counted.values()), ""
 
 
-def _part(part: Part, places: Places) -> Part:
+def _part(name: str, part: Part, places: Places) -> Part:
     """Rows of departments that are seen; rows without one are for those who see all. They are of whole departments, which who sees some regions does not."""
     if part.rows is None:
         return part
+    if name in _OF_CITY and not places.everything:
+        return Part(None, _CITY_ONLY)
     if not places.whole_regions:
         return Part(None, _PART_NO_REGIONS)
     kept = [row for row in part.rows if (places.covers_department(row["department"]) if row.get("department") else places.everything)]

@@ -54,7 +54,9 @@ async def test_every_figure_is_what_a_count_by_hand_over_the_ledger_gives(house:
         assert (wholly["numerator"], wholly["denominator"], wholly["unknown"]) == (int(which == "first"), 1, 0)
         assert visits["value"] == (0 if which == "first" else 1)
         assert [row["department"] for row in told["departments"]] == [name]
-        assert all(told[part]["known"] for part in ("satisfaction", "delivery_failures", "assistant_misses"))
+        assert all(told[part]["known"] for part in ("satisfaction", "delivery_failures"))
+        assert not told["assistant_misses"]["known"], "nobody counts them by department"
+    assert (await shown(desk, ""))["assistant_misses"]["known"]
 
 
 async def test_an_item_that_came_after_figures_were_shown_is_in_the_next_ones_within_seconds(house: House) -> None:
