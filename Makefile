@@ -1,7 +1,8 @@
 # What people type. Set-up is part of every command: tools/setup.sh does nothing when there is nothing to do.
 # Settings (ZHANGBAN_PORT, MONGO_URL, …) come from the environment or from the command line: make run SANDBOX_ITEMS=items.jsonl
 .DEFAULT_GOAL := help
-TESTERS ?= 2
+# Side by side: much of what is tested waits, so three keep two cores busy. Each has stores and services of its own (about 1 GB).
+TESTERS ?= 3
 .PHONY: help run demo train test test-fast bench bench-search bench-bot bench-pay bench-cases bench-notify bench-delivery bench-around check format clean
 
 help: ## 列出命令
