@@ -12,9 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +40,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Below the ephemeral range of Linux (32768) and macOS (49152): a client that keeps dialling the port of a killed server
 # can otherwise be given that very port as its own and connect to itself, and the server can then not come back.
 _PORTS = range(20000, 32000)
+_CLAIMED: deque[IO[bytes]] = deque()  # locked files of the ports this process chose last
+_MOST_CLAIMED = 64  # more than anybody opens at once; each is an open file
 
 
 class MissingPart(Exception):
@@ -67,9 +71,9 @@ def find_redis_server(embedded: Path = EMBEDDED) -> Path:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now. Nothing holds it until you do."""
+    """A TCP port of 127.0.0.1 that nobody listens on now, and that no other process of this user chooses too while this one lives."""
     for port in random.SystemRandom().sample(_PORTS, 200):
-        if _is_free(port):
+        if _is_free(port) and _claim(port):
             return port
     raise DidNotStart("127.0.0.1 没有空闲端口 / no free port on 127.0.0.1")
 
@@ -272,6 +276,22 @@ def _is_free(port: int) -> bool:
         probe.bind(("127.0.0.1", port))
         return True
     return False
+
+
+def _claim(port: int) -> bool:
+    """Seconds go by between the choice and the listening: two stacks that start at once would else meet, and one be asked for the other."""
+    folder = Path(tempfile.gettempdir()) / f"zhangban-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = (folder / str(port)).open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return False
+    _CLAIMED.append(file)
+    if len(_CLAIMED) > _MOST_CLAIMED:
+        _CLAIMED.popleft().close()
+    return True
 
 
 def _answers(port: int, question: bytes = b"", answer: bytes = b"") -> bool:

@@ -160,3 +160,15 @@ def test_kill_9_of_the_runner_leaves_no_orphan(tmp_path: Path) -> None:
 
 def test_free_ports_lie_below_the_range_from_which_clients_are_given_theirs() -> None:
     assert {free_port() < 32000 for _ in range(5)} == {True}
+
+
+def test_two_who_choose_a_port_at_once_do_not_choose_the_same() -> None:
+    port = free_port()
+    program = f"from kit import embedded; print(embedded._claim({port}), embedded._claim({port + 1}), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=Path(embedded.__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline().split() == ["False", "True"]
+        assert not embedded._claim(port + 1), "it lives, and has not opened it yet"
+        other.kill()
+    assert embedded._claim(port + 1)
