@@ -6,17 +6,14 @@ Never used in production, which must be given MONGO_URL and REDIS_URL. Synchrono
 import ctypes
 import fcntl
 import os
-import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +21,8 @@ from typing import IO, Any, ClassVar, Self
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
+
+from kit import ports
 
 __all__ = ["DidNotStart", "FolderInUse", "MissingPart", "Mongod", "Redis", "child_options", "find_mongod", "find_redis_server", "free_port"]
 
@@ -37,11 +36,6 @@ _POLL_SECONDS = 0.02
 _NOT_YET_INITIALIZED = 94
 _STARTING = (_NOT_YET_INITIALIZED, 23)  # an old folder says these (23: already initialized) while it still reads its configuration
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-# Below the ephemeral range of Linux (32768) and macOS (49152): a client that keeps dialling the port of a killed server
-# can otherwise be given that very port as its own and connect to itself, and the server can then not come back.
-_PORTS = range(20000, 32000)
-_CLAIMED: deque[IO[bytes]] = deque()  # locked files of the ports this process chose last
-_MOST_CLAIMED = 64  # more than anybody opens at once; each is an open file
 
 
 class MissingPart(Exception):
@@ -72,10 +66,10 @@ def find_redis_server(embedded: Path = EMBEDDED) -> Path:
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on now, and that no other process of this user chooses too while this one lives."""
-    for port in random.SystemRandom().sample(_PORTS, 200):
-        if _is_free(port) and _claim(port):
-            return port
-    raise DidNotStart("127.0.0.1 没有空闲端口 / no free port on 127.0.0.1")
+    port = ports.choose()
+    if port is None:
+        raise DidNotStart("127.0.0.1 没有空闲端口 / no free port on 127.0.0.1")
+    return port
 
 
 class _Server(ABC):
@@ -176,13 +170,13 @@ class _Server(ABC):
     def _remembered_port(self) -> int:
         with suppress(OSError, ValueError):
             port = int((self.folder / "port").read_text(encoding="ascii"))
-            if _is_free(port):
+            if ports.is_free(port):
                 return port
         return free_port()
 
     def _launch(self, command: list[str], port: int) -> None:
         self.port = port
-        if not _is_free(port):
+        if not ports.is_free(port):
             raise DidNotStart(f"{self.name}：端口 {port} 被别的程序占用。 / {self.name}: another program took port {port}.")
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -268,30 +262,6 @@ def _find(name: str, embedded: Path, chinese: str, english: str) -> Path:
             return binary
         why = ((done.stderr or done.stdout).strip().splitlines() or [f"{binary}: exit {done.returncode}"])[0]
     raise MissingPart(f"没有可用的 {name}（{why}）：{chinese}。 / No working {name} ({why}): {english}.")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe, suppress(OSError):
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: TIME_WAIT does not count
-        probe.bind(("127.0.0.1", port))
-        return True
-    return False
-
-
-def _claim(port: int) -> bool:
-    """Seconds go by between the choice and the listening: two stacks that start at once would else meet, and one be asked for the other."""
-    folder = Path(tempfile.gettempdir()) / f"zhangban-ports-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    file = (folder / str(port)).open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return False
-    _CLAIMED.append(file)
-    if len(_CLAIMED) > _MOST_CLAIMED:
-        _CLAIMED.popleft().close()
-    return True
 
 
 def _answers(port: int, question: bytes = b"", answer: bytes = b"") -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from kit import embedded
+from kit import embedded, ports
 from kit.embedded import DidNotStart, FolderInUse, MissingPart, Mongod, Redis, find_mongod, find_redis_server, free_port
 
 
@@ -164,11 +164,11 @@ def test_free_ports_lie_below_the_range_from_which_clients_are_given_theirs() ->
 
 def test_two_who_choose_a_port_at_once_do_not_choose_the_same() -> None:
     port = free_port()
-    program = f"from kit import embedded; print(embedded._claim({port}), embedded._claim({port + 1}), flush=True); input()"
+    program = f"from kit import ports; print(ports.claim({port}), ports.claim({port + 1}), flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", program], cwd=Path(embedded.__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout is not None and other.stdout.readline().split() == ["False", "True"]
-        assert not embedded._claim(port + 1), "it lives, and has not opened it yet"
+        assert not ports.claim(port + 1), "it lives, and has not opened it yet"
         other.kill()
-    assert embedded._claim(port + 1)
+    assert ports.claim(port + 1)
