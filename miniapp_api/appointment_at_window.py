@@ -9,10 +9,9 @@ from appointments.values import Appointment, Place
 from kit.errors import NotFound
 from miniapp_api.appointment_changed import work_of
 from miniapp_api.gate import Call
+from miniapp_api.staff_places import own_rows
 from miniapp_api.wiring import Deps
 from staff.roles import within
-
-PAGES = 10  # of the store's rows are looked through for one page of the window's own
 
 
 async def own(call: Call, appointment_id: str) -> Appointment:
@@ -35,20 +34,14 @@ async def listed(
     call: Call, span: tuple[datetime, datetime], hall_id: str, last: tuple[datetime, str] | None, limit: int
 ) -> tuple[list[Appointment], Appointment | None]:
     """(the window's own, the soonest first; the last one looked at, where there may be more)."""
-    found, places = list[Appointment](), dict[str, Place]()
-    for _ in range(PAGES):
-        rows = await call.deps.appointing.store.of_day(span, hall_id, last, limit)
-        for row in rows:
-            last = (row.starts_at, row.id)
-            if row.place is None and row.item_code not in places:
-                places[row.item_code] = await place_now(call.deps, row.item_code)
-            if _covers(call, row.place or places[row.item_code]):
-                found.append(row)
-            if len(found) == limit:
-                return found, row
-        if len(rows) < limit:
-            return found, None
-    return found, rows[-1]
+    store, places = call.deps.appointing.store, dict[str, Place]()
+
+    async def mine(one: Appointment) -> bool:
+        if one.place is None and one.item_code not in places:
+            places[one.item_code] = await place_now(call.deps, one.item_code)
+        return _covers(call, one.place or places[one.item_code])
+
+    return await own_rows(lambda after: store.of_day(span, hall_id, after, limit), mine, lambda one: (one.starts_at, one.id), last, limit)
 
 
 def place_of(item: Mapping[str, Any]) -> Place:

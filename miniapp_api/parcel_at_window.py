@@ -8,9 +8,9 @@ from delivery.parcels import Parcel, Place, State
 from kit.clock import now
 from kit.errors import Conflict, NotFound
 from miniapp_api.gate import Call
+from miniapp_api.staff_places import own_rows
 from staff.roles import within
 
-PAGES = 10  # of the store's rows are looked through for one page of the window's own
 TO_DO = (State.ASKED, State.READY, State.BOOKING, State.BOOKED, State.WAITING_AT_HALL, State.RETURNED)
 _LABELLED = frozenset({State.BOOKED, State.COLLECTED})
 
@@ -37,18 +37,12 @@ async def of_waybill(call: Call, waybill: str) -> list[Parcel]:
 
 async def listed(call: Call, states: tuple[State, ...], last: tuple[datetime, str] | None, limit: int) -> tuple[list[Parcel], Parcel | None]:
     """(the window's own, the newest first; the last one looked at, where there may be more)."""
-    store, found = call.deps.delivering.shipping.store, list[Parcel]()
-    for _ in range(PAGES):
-        rows = await store.listed(states, last, limit)
-        for row in rows:
-            last = (row.created_at, row.id)
-            if is_mine(call, row.place):
-                found.append(row)
-            if len(found) == limit:
-                return found, row
-        if len(rows) < limit:
-            return found, None
-    return found, rows[-1]
+    store = call.deps.delivering.shipping.store
+
+    async def mine(parcel: Parcel) -> bool:
+        return is_mine(call, parcel.place)
+
+    return await own_rows(lambda after: store.listed(states, after, limit), mine, lambda parcel: (parcel.created_at, parcel.id), last, limit)
 
 
 async def label(call: Call, parcel: Parcel) -> bytes:

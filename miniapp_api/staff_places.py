@@ -1,10 +1,15 @@
-"""Whose ratings and complaints a member of staff sees, for the database and for one of them: department and region, as staff/roles.py has it."""
+"""What a member of staff sees: department and region, as staff/roles.py has it, for the database and for one row."""
 
-from collections.abc import Collection
-from typing import Literal
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
+from typing import Literal, TypeVar
 
 from miniapp_api.gate import Call
 from staff.roles import ALL, Permission, within
+
+T = TypeVar("T")
+Last = tuple[datetime, str]
+PAGES = 10  # of the store's rows are looked through for one page of somebody's own
 
 
 def places(call: Call, sees_all: Collection[Permission]) -> dict[Literal["department", "region"], frozenset[str]]:
@@ -21,3 +26,25 @@ def places(call: Call, sees_all: Collection[Permission]) -> dict[Literal["depart
 
 def covers(call: Call, sees_all: Collection[Permission], department: str | None, region: str | None) -> bool:
     return bool(call.staff.permissions & frozenset(sees_all)) or within(call.staff.scope, department, region)
+
+
+async def own_rows(
+    after: Callable[[Last | None], Awaitable[Sequence[T]]],
+    is_mine: Callable[[T], Awaitable[bool]],
+    at: Callable[[T], Last],
+    last: Last | None,
+    limit: int,
+) -> tuple[list[T], T | None]:
+    """(what is theirs, in the store's order; the last row looked at, where there may be more). `after` gives at most `limit` rows that come after `last`."""
+    found = list[T]()
+    for _ in range(PAGES):
+        rows = await after(last)
+        for row in rows:
+            last = at(row)
+            if await is_mine(row):
+                found.append(row)
+            if len(found) == limit:
+                return found, row
+        if len(rows) < limit:
+            return found, None
+    return found, rows[-1]
