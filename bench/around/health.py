@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from bench.around.stacked import on_a_stack
 from bench.figures import percentile, progress, report
 from kit.clock import now
 from kit.mongo import Mongo, connect
@@ -169,10 +169,4 @@ async def _measure(stack: Stack, count: int, looks: int) -> tuple[float, float]:
 
 
 def measure(items: Path | None = None, *, count: int = STORED, looks: int = LOOKS) -> tuple[float, float]:
-    with tempfile.TemporaryDirectory(prefix="zhangban-bench-") as folder:
-        stack = Stack(Path(folder), items=items)
-        stack.start()
-        try:
-            return asyncio.run(_measure(stack, count, looks))
-        finally:
-            stack.stop()
+    return on_a_stack(items, lambda stack: _measure(stack, count, looks))

@@ -4,8 +4,6 @@ Cases, parcels, appointments, complaints and messages are copies of one real row
 """
 
 import asyncio
-import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Sequence
@@ -15,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from bench.around.stacked import on_a_stack
 from bench.figures import percentile, progress, report
 from kit.clock import now
 from kit.mongo import Mongo, connect
@@ -29,14 +28,7 @@ OTHERS = 20_000  # cases of other people
 
 
 def measure(items: Path | None) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="zhangban-bench-"))
-    stack = Stack(folder / "data", items=items)
-    try:
-        stack.start(progress)
-        asyncio.run(_measure(stack))
-    finally:
-        stack.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    on_a_stack(items, _measure)
 
 
 async def _measure(stack: Stack) -> None:

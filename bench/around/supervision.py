@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import tempfile
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from bench.around.stacked import on_a_stack
 from bench.figures import median, percentile, progress, report
 from kit.clock import BEIJING, now
 from kit.mongo import Mongo, connect
@@ -132,10 +132,4 @@ async def _measure(stack: Stack, count: int, looks: int) -> float:
 
 
 def measure(items: Path | None = None, *, count: int = STORED, looks: int = LOOKS) -> float:
-    with tempfile.TemporaryDirectory(prefix="zhangban-bench-") as folder:
-        stack = Stack(Path(folder), items=items)
-        stack.start()
-        try:
-            return asyncio.run(_measure(stack, count, looks))
-        finally:
-            stack.stop()
+    return on_a_stack(items, lambda stack: _measure(stack, count, looks))
