@@ -5,6 +5,7 @@ Raises kit.errors.NotReached (it did nothing), Unknown (it may have acted: ask b
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,6 +19,7 @@ from kit.http import Http, Reply, repeated
 from kit.ids import new_nonce
 
 PARTY = "core"
+AWAY_AT_MOST = timedelta(days=30)  # as long a word to it is tried again; afterwards somebody has to look
 # Our key, our clock or their load, never the content of the request: an application must not be closed for it.
 _TURNED_AWAY = {401: "signature_refused", 403: "not_allowed", 408: "too_slow", 429: "busy"}
 # The only words of a 403 that are about the content of the request, and so a clear no.

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cases import hand_over
 from complaints import moves
 from complaints.values import Act, AtCore, Complaint
 from core import complaints as contract
+from core.client import AWAY_AT_MOST
 from core.complaints import ComplaintAsk, FollowUp, Satisfaction, Turn
 from kit import kill_points
 from kit.errors import Refused
@@ -20,7 +21,6 @@ from miniapp_api.wiring import Deps
 log = logging.getLogger(__name__)
 
 FILE, ACT = "complaint.core", "complaint.act"
-_PATIENCE = timedelta(days=30)  # as long as the core may be away
 GRACE = 10.0  # seconds the request that recorded it has for itself before the worker may take over
 _WAIT = 3.0  # seconds a resident waits for the number
 _TRIES = 20
@@ -28,7 +28,7 @@ _TRIES = 20
 
 async def put(deps: Deps, tx: Tx, kind: str, complaint_id: str, act_id: str, at: datetime) -> None:
     what = {"complaint_id": complaint_id, "act_id": act_id}
-    await deps.outbox.put(tx, kind, _key(kind, complaint_id, act_id), what, delay=GRACE, until=at + _PATIENCE)
+    await deps.outbox.put(tx, kind, _key(kind, complaint_id, act_id), what, delay=GRACE, until=at + AWAY_AT_MOST)
 
 
 async def at_once(deps: Deps, kind: str, complaint_id: str, act_id: str) -> None:

@@ -1,8 +1,9 @@
 """Story, what follows a rating: the core is told of it once, and of how a bad one ended. Each is a row of its own; the outcome never comes first."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from core.client import AWAY_AT_MOST
 from core.ratings import RatingAsk, RectificationOutcome
 from kit import kill_points
 from kit.errors import Refused
@@ -14,11 +15,10 @@ from ratings.values import CLOSED, Rating, Rectification, State
 log = logging.getLogger(__name__)
 
 RATE, OUTCOME = "rating.core", "rating.core_outcome"
-_PATIENCE = timedelta(days=30)  # as long as the core may be away
 
 
 async def put(deps: Deps, tx: Tx, kind: str, rating_id: str, at: datetime) -> None:
-    await deps.outbox.put(tx, kind, f"{kind}:{rating_id}", {"rating_id": rating_id}, until=at + _PATIENCE)
+    await deps.outbox.put(tx, kind, f"{kind}:{rating_id}", {"rating_id": rating_id}, until=at + AWAY_AT_MOST)
 
 
 async def tell_core(deps: Deps, row: Row) -> None:

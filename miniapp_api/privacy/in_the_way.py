@@ -7,6 +7,7 @@ from appointments.rules import Rules, cancel_until
 from appointments.values import LIVE, State
 from cases.states import TEXTS
 from complaints.values import KINDS
+from core.client import AWAY_AT_MOST
 from core.types import CaseState
 from delivery.parcels import OVER
 from delivery.words import STATES
@@ -20,7 +21,6 @@ from payments.states import TEXTS as ORDER_TEXTS
 
 COLLECTED = timedelta(days=60)  # an approved case that nobody follows up: 行政复议法 §20, sixty days to object
 LATE = timedelta(hours=48)  # money may still come for an order that was just closed; by then its day is reconciled
-UNDER_WAY = timedelta(days=30)  # as long as a word to the core is tried while it is away
 MOST = 100
 _MOVING = (OrderState.CREATED, OrderState.AWAITING, OrderState.CLOSING, OrderState.PAID, OrderState.RETURNING)
 
@@ -109,7 +109,7 @@ async def _on_their_way(store: Privacy, whose: Whose) -> list[FieldError]:
     if whose.person_id is None:
         return []
     waiting: Row = {"person_id": whose.person_id, "at_core": "waiting"}
-    since = {"$gt": now() - UNDER_WAY}
+    since = {"$gt": now() - AWAY_AT_MOST}
     complaints = [row async for row in _some(store, "complaints", {**waiting, "told_at": since})]
     ratings = [row async for row in _some(store, "ratings", {**waiting, "rated_at": since})]
     return [
