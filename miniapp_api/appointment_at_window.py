@@ -1,14 +1,13 @@
 """Story: the window's part in appointments: whose they are by department and region of the item, as they were when it was booked."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from appointments import arriving
 from appointments.values import Appointment, Place
 from kit.errors import NotFound
 from miniapp_api.appointment_changed import work_of
 from miniapp_api.gate import Call
+from miniapp_api.item_place import place_of
 from miniapp_api.staff_places import own_rows
 from miniapp_api.wiring import Deps
 from staff.roles import within
@@ -44,14 +43,10 @@ async def listed(
     return await own_rows(lambda after: store.of_day(span, hall_id, after, limit), mine, lambda one: (one.starts_at, one.id), last, limit)
 
 
-def place_of(item: Mapping[str, Any]) -> Place:
-    return Place((item.get("department") or {}).get("name"), (item.get("region") or {}).get("code"))
-
-
 async def place_now(deps: Deps, item_code: str) -> Place:
     """What is in no catalogue any more is for those who may see everything."""
     try:
-        return place_of(await deps.catalogue.item(item_code))
+        return Place(*place_of(await deps.catalogue.item(item_code)))
     except NotFound:
         return Place(None, None)
 

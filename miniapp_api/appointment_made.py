@@ -10,14 +10,15 @@ from appointments import making, waiting
 from appointments.conflicts import Help, check_not_suspended
 from appointments.making import Full
 from appointments.slots import Seen, day_span
-from appointments.values import Appointment, Line, Slot, Wait, Who, Wish
+from appointments.values import Appointment, Line, Place, Slot, Wait, Who, Wish
 from appointments.work import Work
 from kit.clock import BEIJING, at_edge, in_words, now
 from kit.errors import Conflict, FieldError, Invalid, NotFound, NotReached, Unavailable
 from kit.phones import HOTLINE, first_phone
-from miniapp_api.appointment_at_window import place_kept, place_now, place_of
+from miniapp_api.appointment_at_window import place_kept, place_now
 from miniapp_api.appointment_changed import work_of
 from miniapp_api.gate import Call
+from miniapp_api.item_place import place_of
 from miniapp_api.may import may_do
 from miniapp_api.routes.cases import own_case
 from residents import subjects
@@ -62,7 +63,7 @@ async def make(call: Call) -> Appointment:
     item = await call.deps.catalogue.item(asked.item_code)
     if asked.case_no is not None:
         await own_case(call, asked.case_no)
-    wish = Wish(_own_id(call, "ap"), who, asked.item_code, item["name"], asked.case_no, place=place_of(item))
+    wish = Wish(_own_id(call, "ap"), who, asked.item_code, item["name"], asked.case_no, place=Place(*place_of(item)))
     work, aid = work_of(call.deps), Help(_phone(item))
     slot = await _slot(call, asked.slot_id, asked.item_code)
     await waiting.serve_slot(work, slot)  # whoever waits for it was first

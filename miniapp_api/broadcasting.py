@@ -17,6 +17,7 @@ from kit.ids import new_id
 from kit.kill_points import reached
 from kit.mongo import DuplicateKeyError, PyMongoError, Tx
 from miniapp_api import audience, telling
+from miniapp_api.item_place import place_of
 from miniapp_api.wiring import Deps
 from notify import broadcasts
 from notify.broadcast_store import Batch
@@ -56,8 +57,7 @@ async def placed(deps: Deps, scope: Scope, wish: Wish) -> Wish:
     department, region, is_known = None, None, True
     if segment.item_code is not None:
         try:
-            item = (await standing(deps.content, segment.item_code)).item
-            department, region = item["department"]["name"], (item.get("region") or {}).get("code")
+            department, region = place_of((await standing(deps.content, segment.item_code)).item)
         except NotFound:
             is_known = False
             wrong.append(FieldError("segment.item_code", "没有这个事项，请核对事项编码"))

@@ -15,6 +15,7 @@ from kit.errors import Conflict, FieldError, Invalid
 from kit.mongo import DuplicateKeyError, Tx
 from miniapp_api import rating_told
 from miniapp_api.gate import Call
+from miniapp_api.item_place import place_of
 from miniapp_api.may import may_do
 from miniapp_api.routes.cases import item_as_filed, own_case
 from ratings import machine, stages
@@ -129,9 +130,7 @@ def _reached(case: Mapping[str, Any], stage: Stage) -> Any:
 
 
 async def _about(call: Call, case: dict[str, Any]) -> About:
-    item = await item_as_filed(call.deps.content, case) or {}
-    department = (item.get("department") or {}).get("name")
-    region = (item.get("region") or {}).get("code")
+    department, region = place_of(await item_as_filed(call.deps.content, case))
     return About(case["case_no"], case["_id"], case["item_code"], case["item_name"], department, case["subject_key"], region)
 
 

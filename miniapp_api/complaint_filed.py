@@ -17,6 +17,7 @@ from kit.errors import Conflict, FieldError, Invalid, NotFound, TooMany
 from kit.mongo import DuplicateKeyError, Tx
 from miniapp_api import complaint_told
 from miniapp_api.gate import Call
+from miniapp_api.item_place import place_of
 from miniapp_api.routes.cases import item_as_filed, own_case
 from miniapp_api.routes.files import owner_of
 from miniapp_api.shapes_complaints import NewComplaint
@@ -118,7 +119,7 @@ async def _checked(call: Call, asked: NewComplaint) -> tuple[Said, str | None]:
     kind, papers = cast(ComplaintKind, asked.kind), tuple(dict.fromkeys(asked.files))
     about = item["item"] if item is not None else await item_as_filed(call.deps.content, case) if case is not None else None
     said = Said(kind, asked.title.strip(), asked.text.strip(), asked.item_code, asked.case_no, papers, talk, asked.conversation_id)
-    return said, ((about or {}).get("region") or {}).get("code")
+    return said, place_of(about)[1]
 
 
 async def _wrong_files(call: Call, asked: NewComplaint) -> list[FieldError]:

@@ -9,6 +9,7 @@ from kit.clock import at_edge, now
 from kit.workdays import day_of
 from miniapp_api import item_steps
 from miniapp_api.gate import Call
+from miniapp_api.item_place import place_of
 from miniapp_api.item_steps import Told
 from miniapp_api.shapes import ClosedOnline
 from miniapp_api.shapes_staff_items import HealthListQuery, ItemHealth, ItemsHealth, OverLimit, Reason, StepHealth
@@ -66,9 +67,7 @@ def shape(code: str, told: Told, item: dict[str, Any] | None, closure: Closure |
 
 def is_mine(call: Call, item: dict[str, Any] | None) -> bool:
     """What is in no catalogue any more is for those who may see everything."""
-    if item is None:
-        return within(call.staff.scope, None, None)
-    return within(call.staff.scope, item["department"]["name"], (item["region"] or {}).get("code"))
+    return within(call.staff.scope, *place_of(item))
 
 
 def _step(one: OfStep, before: OfStep) -> StepHealth:

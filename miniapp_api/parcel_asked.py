@@ -16,6 +16,7 @@ from kit.ids import new_nonce
 from kit.mongo import Tx
 from miniapp_api import freight, parcel_changed
 from miniapp_api.gate import Call
+from miniapp_api.item_place import place_of
 from miniapp_api.may import may_do
 from miniapp_api.routes.cases import item_as_filed, own_case
 from miniapp_api.shapes_parcels import NewParcel, ParcelAddress
@@ -181,7 +182,6 @@ def _wish(
     more: tuple[tuple[str, ...], WhoPays, str | None],
 ) -> Wish:
     (own, case, item), (items, payer, bill_id) = about, more
-    region = (item or {}).get("region") or {}
     return Wish(
         id=own,
         case_no=case["case_no"],
@@ -200,7 +200,7 @@ def _wish(
         grant_id=ends.grant_id,
         bill_id=bill_id,
         waybill=asked.waybill if asked.method == "own_courier" else None,
-        place=Place(((item or {}).get("department") or {}).get("name"), region.get("code")),
+        place=Place(*place_of(item)),
     )
 
 

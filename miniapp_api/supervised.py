@@ -12,6 +12,7 @@ from content.store import Content
 from kit.kill_points import reached
 from kit.mongo import Mongo, Tx
 from kit.workdays import Calendar, Workdays
+from miniapp_api.item_place import place_of
 from supervision.build_store import Build, Builds
 from supervision.facts import Dues, Filed, OfItem, Row, fact
 from supervision.store import Facts
@@ -80,9 +81,10 @@ def _of_item(item: Item | None, told: limits.Limits) -> OfItem:
         return OfItem()
     first = "statutory_limit" if told.statutory_due and (told.promised_due is None or told.statutory_due < told.promised_due) else "promised_limit"
     limit = item.get(first) or {}
+    department, region = place_of(item)
     return OfItem(
-        department=item["department"]["name"],
-        region=(item.get("region") or {}).get("code"),
+        department=department,
+        region=region,
         kind=item.get("kind"),
         visits=credible_visits(dict(item)),
         limit_days=limit.get("days"),

@@ -13,6 +13,7 @@ from content.store import Content
 from core.tallies import CoreTallies, MonthTally
 from kit.clock import BEIJING, at_edge
 from kit.errors import Outside
+from miniapp_api.item_place import place_of
 from supervision.facts import PERMIT
 from supervision.figures import Items
 from supervision.report import OfCore, Place
@@ -84,7 +85,7 @@ def count_items(items: Sequence[dict[str, Any]]) -> dict[Place, Items]:
     by: dict[Place, list[tuple[bool | None, bool, int | None]]] = defaultdict(list)
     for item in items:
         visits = credible_visits(item)
-        by[item["department"]["name"], (item.get("region") or {}).get("code")].append((wholly(item, visits), item.get("kind") == PERMIT, visits))
+        by[place_of(item)].append((wholly(item, visits), item.get("kind") == PERMIT, visits))
     return {place: _counted(rows) for place, rows in by.items()}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from kit.clock import at_edge
 from kit.errors import NotFound
 from miniapp_api.gate import Call, Routes
+from miniapp_api.item_place import place_of
 from miniapp_api.shapes_messages import SentEntry, SentList, channel_outcome
 from staff.roles import within
 
@@ -22,7 +23,7 @@ async def _within_scope(call: Call, case_no: str) -> None:
     """A case of another department is not told from one that is not there."""
     case = await call.deps.cases.by_number(case_no)
     item = await call.deps.catalogue.item(case["item_code"]) if case is not None else None
-    if item is None or not within(call.staff.scope, item["department"]["name"], (item.get("region") or {}).get("code")):
+    if item is None or not within(call.staff.scope, *place_of(item)):
         raise NotFound("case_unknown", "没有找到这件办件，请核对办件编号")
 
 
